@@ -1,0 +1,38 @@
+"""Look up verifications: GET /v1/verifications[/{id}], or a direct invoke; GET /v1/health."""
+
+from verification.api.events import Answer, Call
+from verification.api.native.lookup import read_list, read_lookup
+from verification.api.native.views import show
+from verification.wiring import Stack, clock
+
+stack = Stack()
+lookup = stack.lookup()
+
+
+def one(call: Call) -> Answer:
+    masked = read_lookup(call)
+    record = lookup.one(call.client.id, call.verification_id)
+    return Answer(200, show(record, clock(), masked=masked))
+
+
+def several(call: Call) -> Answer:
+    wanted = read_list(call)
+    page = lookup.list(call.client.id, wanted.to, wanted.limit, wanted.cursor)
+    shown = [show(record, clock(), masked=wanted.masked) for record in page.records]
+    return Answer(200, {"verifications": shown, "cursor": page.cursor})
+
+
+def direct(call: Call) -> Answer:
+    return one(call) if call.verification_id else several(call)
+
+
+def health() -> Answer:
+    return Answer(200, {"status": "ok"})
+
+
+handler = stack.handler(
+    "lookup",
+    {"GET /v1/verifications/{id}": one, "GET /v1/verifications": several},
+    direct=direct,
+    open_routes={"GET /v1/health": health},
+)

@@ -1,0 +1,26 @@
+"""Send a code again: POST /v1/verifications/{id}/resend, a direct invoke, or the queue."""
+
+from typing import Any
+
+from verification.api.events import Answer, Call, LambdaContext
+from verification.api.native.resend import read_resend
+from verification.api.native.views import show
+from verification.api.queue import is_batch, make_queue_handler
+from verification.wiring import Stack, clock
+
+stack = Stack()
+resend = stack.resend()
+
+
+def respond(call: Call) -> Answer:
+    channel = read_resend(call)
+    record = resend(call.client.id, call.verification_id, channel, call.remaining)
+    return Answer(200, show(record, clock()))
+
+
+asked_for = stack.handler("resend", {"POST /v1/verifications/{id}/resend": respond}, direct=respond)
+queued = make_queue_handler(stack.look_after(), stack.telemetry)
+
+
+def handler(event: Any, context: LambdaContext) -> Any:
+    return queued(event, context) if is_batch(event) else asked_for(event, context)

@@ -1,0 +1,1 @@
+"""Serverless Verify: does this person hold this phone number or e-mail address?"""

@@ -1,0 +1,70 @@
+"""The body of a request, read as strictly as it deserves: it comes from anybody."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from ..errors import BodyTooLarge, InvalidJson, UnsupportedContentType
+
+MAX_BODY_BYTES = 32_768  # the largest valid start fits twice
+
+
+def read_json_body(event: Mapping[str, Any], content_type: str | None) -> dict[str, Any]:
+    """The JSON object in the body of an API Gateway event; empty for no body.
+
+    Raises:
+        BodyTooLarge: more than MAX_BODY_BYTES.
+        UnsupportedContentType: a body that is not declared as JSON.
+        InvalidJson: not one JSON object (RFC 8259) in UTF-8 with distinct keys.
+    """
+    raw = _decoded(event)
+    if len(raw) > MAX_BODY_BYTES:
+        raise BodyTooLarge(f"A body may be at most {MAX_BODY_BYTES} bytes long.")
+    if not raw.strip():
+        return {}
+    _check_content_type(content_type)
+    try:
+        value = json.loads(
+            raw.decode(), object_pairs_hook=_distinct, parse_constant=_refuse_constant
+        )
+    except RecursionError:
+        raise InvalidJson("The body is nested too deeply.") from None
+    except ValueError:  # json's own errors, undecodable bytes, numbers of thousands of digits
+        raise InvalidJson("The body must be valid JSON in UTF-8.") from None
+    if not isinstance(value, dict):
+        raise InvalidJson("The body must be a JSON object.")
+    return value
+
+
+def _decoded(event: Mapping[str, Any]) -> bytes:
+    body = event.get("body") or ""
+    # Base64 grows by a third; refuse before decoding what is too large either way.
+    if len(body) > 2 * MAX_BODY_BYTES:
+        raise BodyTooLarge(f"A body may be at most {MAX_BODY_BYTES} bytes long.")
+    try:
+        if event.get("isBase64Encoded"):
+            return base64.b64decode(body, validate=True)
+        return str(body).encode()
+    except ValueError:
+        raise InvalidJson("The body must be valid JSON in UTF-8.") from None
+
+
+def _check_content_type(content_type: str | None) -> None:
+    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
+    is_json = media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
+    if not is_json:
+        raise UnsupportedContentType("The Content-Type must be application/json.")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidJson("The body names a key twice.")
+    return found
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise InvalidJson("NaN and Infinity are not JSON.")

@@ -1,0 +1,80 @@
+"""From what a caller writes to the one spelling of a destination that we know it by."""
+
+import re
+
+import phonenumbers
+
+from ..domain.destination import Destination
+from ..domain.reserved import is_reserved
+from ..errors import FieldFault, InvalidFields
+
+MAX_LENGTH = 320  # RFC 3696 errata: 64 for the local part, 255 for the domain, one @
+
+# What people put between digits. Letters and extensions are not a number a code can go to.
+_PHONE = re.compile(r"\+?[0-9(][0-9 ().\-/\u00a0]{3,38}")
+
+
+def parse_destination(to: str, country: str | None = None) -> Destination:
+    """Normalise a phone number (E.164, ITU-T) or an e-mail address (RFC 5322).
+
+    A number must be possible, by its country's lengths, not known to be in use: number plans
+    change sooner than our copy of them, and the person who holds it should not wait for us.
+
+    Args:
+        to: a number with `+` and country code, or in a country's own spelling, or an address.
+        country: ISO 3166-1 alpha-2, for numbers without `+`.
+
+    Raises:
+        InvalidFields: neither, or a number without its country.
+    """
+    text = to.strip()
+    return _email(text) if "@" in text else _phone(text, country)
+
+
+def _phone(text: str, country: str | None) -> Destination:
+    if not _PHONE.fullmatch(text):
+        raise _fault("is neither a phone number nor an e-mail address")
+    if not text.startswith("+") and country is None:
+        raise _fault("needs a + and the country code, or the field country")
+    if country and country not in phonenumbers.SUPPORTED_REGIONS:
+        raise InvalidFields(faults=[FieldFault("country", "is not a country with phone numbers")])
+    try:
+        number = phonenumbers.parse(text, country)
+    except phonenumbers.NumberParseException:
+        raise _fault("is not a phone number") from None
+    value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if not phonenumbers.is_possible_number(number) and not is_reserved(value):
+        raise _fault("is not a possible phone number: wrong length or country code")
+    return Destination(value, _country(number))
+
+
+def _country(number: phonenumbers.PhoneNumber) -> str | None:
+    # A number we do not know the place of still has the main country of its code.
+    country = phonenumbers.region_code_for_number(number)
+    if country is None and number.country_code is not None:
+        country = phonenumbers.region_code_for_country_code(number.country_code)
+    return country if country in phonenumbers.SUPPORTED_REGIONS else None
+
+
+def _email(text: str) -> Destination:
+    # Imported late: phone numbers are most of what comes.
+    from email_validator import EmailNotValidError, validate_email
+
+    if is_reserved(text.lower()):
+        text = text.lower()
+        domain = text.rpartition("@")[2]
+        # The library refuses .test and .example; the local part is checked all the same.
+        checked = text.replace(f"@{domain}", "@example.com")
+    else:
+        domain, checked = "", text
+    try:
+        valid = validate_email(checked, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError:
+        raise _fault("is not an e-mail address that can be reached") from None
+    address = f"{valid.local_part}@{domain or valid.ascii_domain}"
+    # One mailbox, one spelling: no provider of note tells capitals apart (RFC 5321 §2.4 lets it).
+    return Destination(address.lower())
+
+
+def _fault(message: str) -> InvalidFields:
+    return InvalidFields(faults=[FieldFault("to", message)])

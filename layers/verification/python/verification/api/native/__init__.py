@@ -1,0 +1,1 @@
+"""Our own API: its requests and answers, the same over HTTPS and for direct invokes."""

@@ -1,0 +1,124 @@
+"""POST /v1/verifications."""
+
+import json
+from ipaddress import ip_address
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from ...domain.messages import MAX_CHARACTERS, MAX_HOST, MAX_SUBJECT
+from ...domain.policy import CODE_LENGTH, MAX_ATTEMPTS, MAX_SENDS, RESEND_AFTER, VALIDITY
+from ...domain.verification import Channel, Details
+from ...errors import FieldFault, InvalidFields
+from ...operations.start import StartCommand
+from ..destinations import MAX_LENGTH, parse_destination
+from ..events import Call
+from ..fields import Fields, Text, number, read_fields, text
+
+COUNTRY = r"^[A-Z]{2}$"  # ISO 3166-1 alpha-2
+_LOCALE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}$"  # BCP 47, as far as we look at it
+
+
+_Key = Annotated[Text, Field(min_length=1, max_length=64)]
+_Value = Annotated[Text, Field(min_length=1, max_length=256)]
+
+
+def _ip(address: str) -> str:
+    return str(ip_address(address))
+
+
+class StartFields(Fields):
+    """The body of a start; see docs/openapi.yaml for what each means."""
+
+    to: Text = text(MAX_LENGTH)
+    country: Text | None = text(2, COUNTRY, optional=True)
+    channel: Annotated[Channel, Field(strict=False)] | None = None
+    code_length: int = number(CODE_LENGTH)
+    validity: int = number(VALIDITY)
+    max_attempts: int = number(MAX_ATTEMPTS)
+    max_sends: int = number(MAX_SENDS)
+    resend_after: int | None = Field(None, ge=RESEND_AFTER.lowest, le=RESEND_AFTER.highest)
+    template: str | None = text(MAX_CHARACTERS, optional=True)
+    locale: Text | None = text(35, _LOCALE, optional=True)
+    sender: Text | None = text(MAX_LENGTH, optional=True)
+    subject: Text | None = text(MAX_SUBJECT, optional=True)
+    webotp_domain: Text | None = text(MAX_HOST, optional=True)
+    android_hash: Text | None = text(11, optional=True)
+    purpose: Text | None = text(64, optional=True)
+    reference: Text | None = text(128, optional=True)
+    metadata: dict[_Key, _Value] | None = Field(None, max_length=10)
+    ip: Annotated[str, AfterValidator(_ip)] | None = text(45, optional=True)
+    user_agent: Text | None = text(512, optional=True)
+
+
+_DETAILS = (
+    "metadata",
+    "ip",
+    "user_agent",
+    "template",
+    "sender",
+    "subject",
+    "webotp_domain",
+    "android_hash",
+)
+
+
+def read_start(call: Call) -> StartCommand:
+    """A start, from its fields.
+
+    Raises:
+        InvalidFields: some are wrong, by themselves or together.
+    """
+    fields = read_fields(StartFields, call.fields)
+    to = parse_destination(fields.to, fields.country)
+    channel = fields.channel or to.channels[0]
+    if channel not in to.channels:
+        raise _fault("channel", f"should be {' or '.join(to.channels)} for this destination")
+    if fields.resend_after and fields.resend_after >= fields.validity:
+        raise _fault("resend_after", f"should be less than validity, {fields.validity}")
+    if fields.sender:
+        _check_sender(fields.sender, channel)
+    details = {name: value for name in _DETAILS if (value := getattr(fields, name)) is not None}
+    return StartCommand(
+        client=call.client,
+        to=to,
+        channel=channel,
+        code_length=fields.code_length,
+        validity=fields.validity,
+        max_attempts=fields.max_attempts,
+        max_sends=fields.max_sends,
+        request=_canonical(call.fields),
+        resend_after=fields.resend_after,
+        details=Details(**details) if details else None,
+        locale=fields.locale,
+        purpose=fields.purpose,
+        reference=fields.reference,
+        idempotency_key=call.idempotency_key,
+    )
+
+
+def _check_sender(sender: str, channel: Channel) -> None:
+    """An e-mail address for e-mail; else a number, or 1 to 11 characters with a letter."""
+    if channel == Channel.EMAIL:
+        name, _, domain = sender.partition("@")
+        fits = bool(name and domain) and "@" not in domain and " " not in sender
+    elif sender.startswith("+"):
+        fits = sender[1:].isdecimal() and sender.isascii() and len(sender) <= 16
+    else:
+        letters = sender.replace("-", "").replace(" ", "")
+        fits = len(sender) <= 11 and letters.isalnum() and sender.isascii()
+        fits = fits and not letters.isdecimal()
+    if not fits:
+        raise _fault(
+            "sender",
+            "should be an e-mail address for e-mail; else a number in E.164, or 1 to 11 letters "
+            "and digits with a letter among them",
+        )
+
+
+def _canonical(fields: Any) -> bytes:
+    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _fault(field: str, message: str) -> InvalidFields:
+    return InvalidFields(faults=[FieldFault(field, message)])

@@ -1,0 +1,74 @@
+"""How a verification looks to its client."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ...domain.verification import Record, Verdict, Verification
+from ...telemetry import mask
+
+
+def time(milliseconds: int) -> str:
+    """RFC 3339, in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def show(record: Record, now: int, *, masked: bool = False) -> dict[str, Any]:
+    """A verification with its sends.
+
+    Args:
+        now: epoch milliseconds.
+        masked: show only the ends of the destination.
+    """
+    verification, details = record.verification, record.details
+    to = verification.to and (mask(verification.to) if masked else verification.to)
+    shown = {
+        "id": str(verification.id),
+        "to": to,
+        "channel": verification.channel,
+        "status": verification.status_at(now),
+        "delivery": record.delivery_at(now),
+        "country": verification.country,
+        "code_length": verification.code_length,
+        "created_at": time(verification.created_at),
+        "valid_until": time(verification.valid_until),
+        "attempts": verification.attempts,
+        "max_attempts": verification.max_attempts,
+        "max_sends": verification.max_sends,
+        "resend_after": verification.resend_after,
+        "locale": verification.locale,
+        "purpose": verification.purpose,
+        "reference": verification.reference,
+        "metadata": dict(details.metadata or {}),
+        "sends": [
+            {
+                "number": send.number,
+                "channel": send.channel,
+                "provider": send.provider,
+                "outcome": send.outcome,
+                "at": time(send.at),
+            }
+            for send in record.sends
+        ],
+    }
+    return shown | _test(verification)
+
+
+def show_verdict(verification: Verification, verdict: Verdict, now: int) -> dict[str, Any]:
+    """The answer to a guess."""
+    shown = {
+        "id": str(verification.id),
+        "valid": verdict.valid,
+        "status": verification.status_at(now),
+        "reason": verdict.reason,
+        "attempts": verification.attempts,
+        "attempts_left": verification.attempts_left,
+        "channel": verification.channel,
+        "reference": verification.reference,
+        "purpose": verification.purpose,
+    }
+    return shown | _test(verification)
+
+
+def _test(verification: Verification) -> dict[str, Any]:
+    return {"test": True} if verification.test else {}

@@ -1,0 +1,74 @@
+"""AWS clients: botocore's low-level ones, with every timeout explicit."""
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+from botocore.parsers import ResponseParserError
+
+from .errors import TemporarilyUnavailable
+
+# No answer, half an answer, or one that makes no sense: what was asked may have been done.
+NO_ANSWER = (HTTPClientError, ConnectionError, ResponseParserError)
+
+_THROTTLES = {
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+
+
+@functools.cache
+def _session() -> botocore.session.Session:
+    return botocore.session.get_session()
+
+
+def make_client(service: str, *, attempts: int, connect: float = 1, read: float = 3) -> Any:
+    """Make a client of an AWS service.
+
+    Args:
+        service: botocore's name; its model must be in the dependencies layer.
+        attempts: tries in all, 1 where a repeat could do a thing twice.
+        connect, read: timeouts in seconds.
+    """
+    config = Config(
+        connect_timeout=connect,
+        read_timeout=read,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=4,
+    )
+    return _session().create_client(service, config=config)
+
+
+def is_unavailable(error: ClientError) -> bool:
+    """Whether an AWS answer says "later" and not "no": throttled, or a fault on their side."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return status >= 500 or error_code(error) in _THROTTLES
+
+
+def error_code(error: ClientError) -> str:
+    """AWS's own code of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def reaching_aws() -> Iterator[None]:
+    """Turn "later" answers of AWS, and none at all, into TemporarilyUnavailable.
+
+    A refusal for any other reason is a fault of ours and passes through as it is.
+    """
+    try:
+        yield
+    except NO_ANSWER as error:
+        raise TemporarilyUnavailable(retry_after=1) from error
+    except ClientError as error:
+        if not is_unavailable(error):
+            raise
+        raise TemporarilyUnavailable(retry_after=1) from error

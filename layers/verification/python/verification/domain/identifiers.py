@@ -1,0 +1,41 @@
+"""Public ids: one character that names the code key, then 128 bits that name the item."""
+
+import base64
+import re
+from dataclasses import dataclass
+
+_TOKEN_CHARACTERS = 26  # 128 bits in base32 without padding
+_ID = re.compile(rf"[a-z0-9][a-z2-7]{{{_TOKEN_CHARACTERS}}}")
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationId:
+    """The public id of a verification.
+
+    Args:
+        kid: the one-character id of the code key.
+        token: 128 bits in lower-case base32. The item's key is made of the token alone, so that
+            a repeated Idempotency-Key finds its verification also after a change of keys.
+    """
+
+    kid: str
+    token: str
+
+    def __str__(self) -> str:
+        return self.kid + self.token
+
+
+def make_token(bits: bytes) -> str:
+    """Write 16 bytes as a token.
+
+    Raises:
+        ValueError: there are not 16 bytes.
+    """
+    if len(bits) != 16:
+        raise ValueError("a token is made of 16 bytes")
+    return base64.b32encode(bits).decode().rstrip("=").lower()
+
+
+def parse_id(text: str) -> VerificationId | None:
+    """Read a public id; None when it cannot be one."""
+    return VerificationId(text[0], text[1:]) if _ID.fullmatch(text) else None

@@ -1,0 +1,53 @@
+"""The numbers we hold ourselves to, and a client's own policy."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A number's default, lowest and highest value."""
+
+    default: int
+    lowest: int
+    highest: int
+
+
+# The native API's; each drop-in API keeps its vendor's (DESIGN.md, *Numbers*).
+CODE_LENGTH = Bound(6, 4, 16)  # digits; ASVS 5.0 §6.5.4: 20 bits, so 6
+VALIDITY = Bound(300, 30, 172_800)  # seconds; ASVS 5.0 §6.5.5 and NIST 800-63B: at most 600
+MAX_ATTEMPTS = Bound(5, 1, 10)
+MAX_SENDS = Bound(5, 1, 10)
+RESEND_AFTER = Bound(60, 15, 172_800)  # seconds; off unless asked for
+
+LONG_VALIDITY = 600  # seconds; over this the log warns (NIST 800-63B §3.1.3)
+SHORT_CODE = 6  # under this many digits the smaller guess budget counts
+RESEND_INTERVAL = 30  # seconds between two sends that were asked for
+AUTOMATIC_SENDS = 1  # at most, when `resend_after` is given
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A client's policy; what it does not say comes from the stack's parameters.
+
+    Args:
+        brand: the name in our messages, 1 to 20 characters.
+        locale: BCP 47; None chooses by the country of the number.
+    """
+
+    brand: str
+    locale: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """An application that calls us and owns its verifications.
+
+    Args:
+        test: may use the test destinations, where nothing is sent.
+        direct_invoke: may be named in the payload of a direct invoke.
+    """
+
+    id: str
+    profile: Profile
+    test: bool = False
+    direct_invoke: bool = False

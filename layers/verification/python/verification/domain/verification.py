@@ -1,0 +1,254 @@
+"""A verification, its sends, and what a guess at its code means."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .identifiers import VerificationId
+
+
+class Channel(StrEnum):
+    """How the code travels."""
+
+    SMS = "sms"
+    VOICE = "voice"
+    EMAIL = "email"
+
+
+class Status(StrEnum):
+    """Where a verification stands."""
+
+    PENDING = "pending"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+
+
+class Delivery(StrEnum):
+    """How far the last send came. Accepted is not delivered."""
+
+    QUEUED = "queued"
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+    UNKNOWN = "unknown"
+
+
+class SendOutcome(StrEnum):
+    """What the providers said to one send."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+
+
+class Reason(StrEnum):
+    """Why a guess was not valid."""
+
+    INCORRECT = "incorrect"
+    EXPIRED = "expired"
+    EXHAUSTED = "exhausted"
+    ALREADY_VERIFIED = "already_verified"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One delivery of the code, as it was recorded.
+
+    Args:
+        number: 1 for the first send of the verification.
+        at: epoch milliseconds of the provider's answer.
+        message_id: the vendor's id of the message, when it took it.
+        vendor_code: the vendor's error code, when it did not.
+    """
+
+    number: int
+    channel: Channel
+    provider: str
+    outcome: SendOutcome
+    at: int
+    message_id: str | None = None
+    vendor_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What most verifications have none of; kept beside the item so that it stays under 1 KB."""
+
+    metadata: Mapping[str, str] | None = None
+    ip: str | None = None
+    user_agent: str | None = None
+    template: str | None = None
+    sender: str | None = None
+    subject: str | None = None
+    webotp_domain: str | None = None
+    android_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """One attempt to prove one destination, with the policy as it was at start.
+
+    All times are epoch milliseconds, all spans seconds. `to`, `destination_hash`, `nonce` and
+    `code_mac` are None once the verification was deleted.
+    """
+
+    token: str
+    kid: str
+    client_id: str
+    status: Status  # as stored: pending or canceled; the rest is derived, see status_at()
+    channel: Channel
+    created_at: int
+    valid_until: int
+    expires_at: int  # epoch seconds: DynamoDB's TTL deletes it hours or days after this
+    code_length: int
+    max_attempts: int
+    max_sends: int
+    sends: int  # claimed, not necessarily accepted
+    sent_at: int  # when the last send was claimed
+    lease_until: int  # until then nobody else may do the last send
+    brand: str
+    attempts: int = 0
+    auto_sends: int = 0
+    max_auto_sends: int = 0
+    resend_after: int | None = None
+    to: str | None = None
+    destination_hash: bytes | None = None
+    nonce: bytes | None = None
+    code_mac: bytes | None = None
+    last_guess: bytes | None = None
+    guess_key: bytes | None = None
+    guessed_at: int | None = None
+    request_mac: bytes | None = None
+    country: str | None = None
+    locale: str | None = None
+    purpose: str | None = None
+    reference: str | None = None
+    detailed: bool = False  # whether there are Details beside the item
+    test: bool = False
+
+    @property
+    def id(self) -> VerificationId:
+        return VerificationId(self.kid, self.token)
+
+    @property
+    def is_verified(self) -> bool:
+        """It *is* verified when the last guess was the code: no flag to set, none to race."""
+        return (
+            self.status == Status.PENDING
+            and self.last_guess is not None
+            and self.code_mac is not None
+            and hmac.compare_digest(self.last_guess, self.code_mac)
+        )
+
+    def status_at(self, now: int) -> Status:
+        if self.status == Status.CANCELED:
+            return Status.CANCELED
+        if self.is_verified:
+            return Status.VERIFIED
+        if self.attempts >= self.max_attempts:
+            return Status.FAILED
+        return Status.EXPIRED if self.valid_until <= now else Status.PENDING
+
+    @property
+    def attempts_left(self) -> int:
+        return self.max_attempts - self.attempts
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A verification with what stands beside it."""
+
+    verification: Verification
+    details: Details = field(default_factory=Details)
+    sends: tuple[Send, ...] = ()
+
+    @property
+    def last_send(self) -> Send | None:
+        """The record of the last send that was claimed; None while nobody recorded one."""
+        recorded = [s for s in self.sends if s.number == self.verification.sends]
+        return recorded[0] if recorded else None
+
+    def delivery_at(self, now: int) -> Delivery:
+        last = self.last_send
+        if last and last.outcome == SendOutcome.ACCEPTED:
+            return Delivery.ACCEPTED
+        if last and last.outcome == SendOutcome.REJECTED:
+            return Delivery.UNDELIVERED
+        # Nobody took it yet: the queue tries again as long as the code could be used.
+        pending = self.verification.status_at(now) == Status.PENDING
+        return Delivery.QUEUED if pending else Delivery.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """One attempt at a code.
+
+    Args:
+        mac: the MAC of what was typed, under the key that the id names.
+        key: 16 bytes that tell this request from every other: the hash of the caller's
+            Idempotency-Key, or random. A repeat of the same request (the caller's, or the AWS
+            client's after a lost reply) is answered as the first time and not counted again.
+        now: epoch milliseconds.
+        destination_hash, purpose: what must match too, when the caller says so.
+    """
+
+    id: VerificationId
+    client_id: str
+    mac: bytes
+    key: bytes
+    now: int
+    destination_hash: bytes | None = None
+    purpose: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to a guess. `conflict`: the same key came with another code before."""
+
+    valid: bool
+    reason: Reason | None = None
+    conflict: bool = False
+
+
+def judge_counted(verification: Verification) -> Verdict:
+    """Judge a guess that the conditional write counted, from the item it returned."""
+    valid = verification.is_verified
+    return Verdict(valid, None if valid else Reason.INCORRECT)
+
+
+def concerns(guess: Guess, verification: Verification) -> bool:
+    """Whether the guess speaks of this verification at all; if not, it does not exist for it."""
+    return (
+        verification.client_id == guess.client_id
+        and verification.kid == guess.id.kid
+        and guess.destination_hash in (None, verification.destination_hash)
+        and guess.purpose in (None, verification.purpose)
+    )
+
+
+def judge_refused(guess: Guess, verification: Verification) -> Verdict:
+    """Say why the conditional write did not count a guess, from the item as it stood.
+
+    The order is part of the API: canceled, then a repeat of the same request, then already
+    verified, exhausted, expired.
+
+    Raises:
+        ValueError: no reason applies; the write's condition and this list have come apart.
+    """
+    if verification.status == Status.CANCELED:
+        return Verdict(False, Reason.CANCELED)
+    if verification.guess_key == guess.key:
+        if not hmac.compare_digest(verification.last_guess or b"", guess.mac):
+            return Verdict(False, conflict=True)
+        return judge_counted(verification)
+    if verification.is_verified:
+        return Verdict(False, Reason.ALREADY_VERIFIED)
+    if verification.attempts >= verification.max_attempts:
+        return Verdict(False, Reason.EXHAUSTED)
+    if verification.valid_until <= guess.now:
+        return Verdict(False, Reason.EXPIRED)
+    raise ValueError("a guess was refused for no known reason")

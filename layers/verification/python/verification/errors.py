@@ -1,0 +1,189 @@
+"""Every error of the service, in one tree.
+
+    Exception
+    ├── ConfigurationError            wrong settings: stops at INIT, never at a customer
+    ├── ProviderError                 inside the service only; a send record keeps what it says
+    │   ├── ProviderRejected          their answer is "no": bad number, bad sender, no balance
+    │   └── ProviderUnavailable       no usable answer: timeout, 5xx, throttled
+    └── ServiceError                  what a caller can see: a stable `code` and an HTTP status
+        ├── InvalidJson               400
+        ├── BodyTooLarge              400
+        ├── UnsupportedContentType    400
+        ├── InvalidRequest            400
+        ├── Unauthorized              401
+        ├── NotFound                  404
+        ├── MethodNotAllowed          405
+        ├── IdempotencyConflict       409
+        ├── NotPending                409
+        ├── MaxSendsReached           409
+        ├── InvalidFields             422
+        ├── LimitExceeded             429
+        ├── ResendTooEarly            429
+        ├── InternalError             500
+        ├── DeliveryFailed            502
+        └── TemporarilyUnavailable    503
+
+`docs/openapi.yaml` lists the same codes; a test compares the two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class ConfigurationError(Exception):
+    """A setting is missing or wrong; the message names it and says what it should be."""
+
+
+class ProviderError(Exception):
+    """A provider did not take the message.
+
+    Args:
+        provider: the provider's name in `Routes`.
+        vendor_code: the vendor's own error code, kept on the send record.
+    """
+
+    def __init__(self, provider: str, vendor_code: str) -> None:
+        super().__init__(f"{provider}: {vendor_code}")
+        self.provider = provider
+        self.vendor_code = vendor_code
+
+
+class ProviderRejected(ProviderError):
+    """The provider answered, and the answer is no: repeating it cannot help."""
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider gave no usable answer: it may work later, or may even have sent."""
+
+
+@dataclass(frozen=True)
+class FieldFault:
+    """One field of a request that was refused, and the bound it broke."""
+
+    field: str
+    message: str
+
+
+class ServiceError(Exception):
+    """What a caller can see.
+
+    Args:
+        detail: one sentence for the caller's developer; never holds a code, a key or a whole
+            destination.
+        retry_after: seconds after which repeating makes sense, as in RFC 9110 §10.2.3.
+        faults: the fields that were refused.
+        verification_id: the verification the error speaks of, when the caller may know it.
+    """
+
+    code = "internal_error"
+    status = 500
+    title = "Something went wrong on our side"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        retry_after: int | None = None,
+        faults: Sequence[FieldFault] = (),
+        verification_id: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+        self.faults = tuple(faults)
+        self.verification_id = verification_id
+
+
+class InvalidJson(ServiceError):
+    """The body is not one JSON object with distinct keys."""
+
+    code, status, title = "invalid_json", 400, "The body is not a JSON object"
+
+
+class BodyTooLarge(ServiceError):
+    """The body is over the bound of `api.body.MAX_BODY_BYTES`."""
+
+    code, status, title = "body_too_large", 400, "The body is too large"
+
+
+class UnsupportedContentType(ServiceError):
+    """The body is not declared as JSON."""
+
+    code, status, title = "unsupported_content_type", 400, "Send application/json"
+
+
+class InvalidRequest(ServiceError):
+    """A header or the request as a whole is wrong."""
+
+    code, status, title = "invalid_request", 400, "The request is not valid"
+
+
+class Unauthorized(ServiceError):
+    """Credentials are missing, wrong, expired or revoked: the answer never says which."""
+
+    code, status, title = "unauthorized", 401, "Valid credentials are needed"
+
+
+class NotFound(ServiceError):
+    """No such verification for this client (nor for the `to` or `purpose` it named)."""
+
+    code, status, title = "verification_not_found", 404, "There is no such verification"
+
+
+class MethodNotAllowed(ServiceError):
+    """The path exists, the method does not."""
+
+    code, status, title = "method_not_allowed", 405, "This path does not take this method"
+
+
+class IdempotencyConflict(ServiceError):
+    """The Idempotency-Key was used before, with another request."""
+
+    code, status = "idempotency_conflict", 409
+    title = "This Idempotency-Key was used for another request"
+
+
+class NotPending(ServiceError):
+    """The verification has ended, so its code is not sent again."""
+
+    code, status, title = "verification_not_pending", 409, "The verification has ended"
+
+
+class MaxSendsReached(ServiceError):
+    """The code was sent as often as the verification allows."""
+
+    code, status, title = "max_sends_reached", 409, "The code was sent often enough"
+
+
+class InvalidFields(ServiceError):
+    """Some fields were refused; `faults` names each and the bound it broke."""
+
+    code, status, title = "invalid_fields", 422, "Some fields are not valid"
+
+
+class LimitExceeded(ServiceError):
+    """A limit that outlives one verification is used up; `detail` names it."""
+
+    code, status, title = "limit_exceeded", 429, "A limit is used up"
+
+
+class ResendTooEarly(ServiceError):
+    """The last send is too young."""
+
+    code, status, title = "resend_too_early", 429, "The last message was sent a moment ago"
+
+
+class InternalError(ServiceError):
+    """A fault of ours; the log line with the same correlation id says more."""
+
+
+class DeliveryFailed(ServiceError):
+    """No provider took the message and there is nothing left to try."""
+
+    code, status, title = "delivery_failed", 502, "The message could not be delivered"
+
+
+class TemporarilyUnavailable(ServiceError):
+    """A service we depend on is throttled or down; nothing was decided."""
+
+    code, status, title = "temporarily_unavailable", 503, "Try again in a moment"

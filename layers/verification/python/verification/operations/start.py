@@ -1,0 +1,224 @@
+"""Start a verification: store it, count it, send its code.
+
+In this order, so that a crash loses nothing:
+
+    1. queue a look at the first send       dies here: the look finds nothing
+    2. put and count, one transaction       dies here: the look sends
+    3. send by the route                    dies here: the look sends once more, the same code
+    4. record who took it
+"""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..domain.codes import code_mac, derive_code, keyed_hash
+from ..domain.destination import Destination, TestDestination
+from ..domain.identifiers import VerificationId, make_token
+from ..domain.limits import Charge
+from ..domain.messages import TemplateError, check
+from ..domain.policy import AUTOMATIC_SENDS, LONG_VALIDITY, SHORT_CODE, Client
+from ..domain.verification import Channel, Details, Record, SendOutcome, Status, Verification
+from ..errors import (
+    DeliveryFailed,
+    FieldFault,
+    IdempotencyConflict,
+    InvalidFields,
+    TemporarilyUnavailable,
+)
+from ..settings import Limits
+from .ports import (
+    Clock,
+    CodeKeys,
+    IdentityKey,
+    Random,
+    Remaining,
+    Telemetry,
+    Verifications,
+    Watches,
+)
+from .sending import Sender, charge_sends, content_of, lease
+
+# Seconds until the queue looks at a send: more than the timeout of the function `start`, whose
+# send may be under way until then.
+LOOK_AFTER = 15
+
+_HASH_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class StartCommand:
+    """What to verify, checked and normalised.
+
+    Args:
+        idempotency_key: the caller's; None makes every start a new one.
+        request: the request in one canonical spelling, so that a repeat can be told from
+            another request under the same key.
+    """
+
+    client: Client
+    to: Destination
+    channel: Channel
+    code_length: int
+    validity: int
+    max_attempts: int
+    max_sends: int
+    request: bytes
+    resend_after: int | None = None
+    details: Details | None = None
+    brand: str | None = None
+    locale: str | None = None
+    purpose: str | None = None
+    reference: str | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A verification; `replayed` when the same request had started it before."""
+
+    record: Record
+    replayed: bool
+
+
+def hash_destination(identity_key: bytes, destination: str) -> bytes:
+    """The 16 bytes that stand for a destination in indexes and limits."""
+    return keyed_hash(identity_key, "destination", destination)[:_HASH_BYTES]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Starts verifications."""
+
+    verifications: Verifications
+    watches: Watches
+    sender: Sender
+    code_keys: CodeKeys
+    identity_key: IdentityKey
+    limits: Limits
+    test_destinations: Mapping[str, TestDestination]
+    retention_seconds: int
+    telemetry: Telemetry
+    clock: Clock
+    random: Random
+
+    def __call__(self, command: StartCommand, remaining: Remaining) -> Started:
+        """Start a verification, or find the one that the same request started before.
+
+        Raises:
+            InvalidFields: the channel has no provider, or the template cannot be used.
+            IdempotencyConflict: the key was used for another request.
+            LimitExceeded: too many sends to, or guesses for, this destination.
+            DeliveryFailed: no provider takes the message and none will.
+            TemporarilyUnavailable: nothing was started.
+        """
+        now = self.clock()
+        verification = self._make(command, now, remaining)
+        self._check(command, verification)
+        self.watches.watch(verification.token, send=1, delay=LOOK_AFTER)
+        existing = self.verifications.create(
+            verification, command.details, self._charges(command, verification), remaining
+        )
+        # The nonce tells our own put, repeated after a lost reply, from somebody's before.
+        if existing and existing.nonce != verification.nonce:
+            return self._replay(existing, verification)
+        self.telemetry.started(verification)
+        if command.validity > LONG_VALIDITY:
+            self.telemetry.warn("long_validity", validity=command.validity)
+        details = command.details or Details()
+        send = self.sender.send(verification, details, 1, command.channel)
+        return _answer(Record(verification, details, (send,)), replayed=False)
+
+    def _make(self, command: StartCommand, now: int, remaining: Remaining) -> Verification:
+        identity = self.identity_key()
+        kid, key = self.code_keys.newest()
+        verification_id = VerificationId(kid, self._token(command, identity))
+        nonce = self.random(16)
+        test = self._test_destination(command, now)
+        length = len(test.code) if test else command.code_length
+        code = test.code if test else derive_code(key, str(verification_id), nonce, length)
+        valid_until = now + command.validity * 1000
+        return Verification(
+            token=verification_id.token,
+            kid=kid,
+            client_id=command.client.id,
+            status=Status.PENDING,
+            channel=command.channel,
+            created_at=now,
+            valid_until=valid_until,
+            expires_at=valid_until // 1000 + self.retention_seconds,
+            code_length=length,
+            max_attempts=command.max_attempts,
+            max_sends=command.max_sends,
+            sends=1,
+            sent_at=now,
+            lease_until=lease(now, remaining),
+            brand=command.brand or command.client.profile.brand,
+            max_auto_sends=min(AUTOMATIC_SENDS, command.max_sends - 1)
+            if command.resend_after
+            else 0,
+            resend_after=command.resend_after,
+            to=command.to.value,
+            destination_hash=hash_destination(identity, command.to.value),
+            nonce=nonce,
+            code_mac=code_mac(key, str(verification_id), code),
+            request_mac=keyed_hash(identity, "request", command.request)[:_HASH_BYTES],
+            country=command.to.country,
+            locale=command.locale or command.client.profile.locale,
+            purpose=command.purpose,
+            reference=command.reference,
+            detailed=command.details is not None,
+            test=test is not None,
+        )
+
+    def _token(self, command: StartCommand, identity: bytes) -> str:
+        if command.idempotency_key is None:
+            return make_token(self.random(16))
+        key = keyed_hash(identity, "id", command.client.id, command.idempotency_key)
+        return make_token(key[:16])
+
+    def _test_destination(self, command: StartCommand, now: int) -> TestDestination | None:
+        test = self.test_destinations.get(command.to.value) if command.client.test else None
+        return test if test and now < test.until else None
+
+    def _check(self, command: StartCommand, verification: Verification) -> None:
+        if verification.test:
+            return
+        if not self.sender.route.serves(command.channel):
+            raise InvalidFields(faults=[FieldFault("channel", "has no provider in this stack")])
+        content = content_of(verification, command.details or Details(), verification.created_at)
+        try:
+            # On every channel, so that no later send of it can find the template unfit.
+            for channel in command.to.channels:
+                check(channel, content, verification.code_length)
+        except TemplateError as error:
+            raise InvalidFields(faults=[FieldFault(error.field, str(error))]) from error
+
+    def _charges(self, command: StartCommand, verification: Verification) -> list[Charge]:
+        charges = charge_sends(self.limits.sends, verification)
+        if verification.test or verification.destination_hash is None:
+            return charges
+        # Guesses are paid for now, so that verify stays one write.
+        subject = keyed_hash(
+            self.identity_key(), "guesses", command.client.id, verification.destination_hash
+        )[:_HASH_BYTES]
+        short = verification.code_length < SHORT_CODE
+        limits = self.limits.guesses + (self.limits.short_code_guesses if short else ())
+        return charges + [Charge(limit, subject, command.max_attempts) for limit in limits]
+
+    def _replay(self, existing: Verification, repeated: Verification) -> Started:
+        if not hmac.compare_digest(existing.request_mac or b"", repeated.request_mac or b""):
+            raise IdempotencyConflict
+        record = self.verifications.read(existing.token)
+        if record is None:
+            raise TemporarilyUnavailable(retry_after=1)
+        return _answer(record, replayed=True)
+
+
+def _answer(record: Record, replayed: bool) -> Started:
+    last = record.last_send
+    if last and last.number == 1 and last.outcome == SendOutcome.REJECTED:
+        raise DeliveryFailed(
+            "No provider took the message.", verification_id=str(record.verification.id)
+        )
+    return Started(record, replayed)

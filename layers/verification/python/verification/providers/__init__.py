@@ -1,0 +1,1 @@
+"""One file for each upstream, behind the Protocol in `operations/ports.py`."""

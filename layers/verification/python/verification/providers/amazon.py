@@ -1,0 +1,27 @@
+"""What the messengers on AWS share: how their errors are read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError, ParamValidationError
+
+from ..aws import NO_ANSWER, error_code, is_unavailable
+from ..errors import ProviderRejected, ProviderUnavailable
+
+
+def call(provider: str, operation: Callable[..., Any], **parameters: Any) -> Any:
+    """Call an operation of AWS once.
+
+    Raises:
+        ProviderUnavailable: throttled, a fault on their side, or no answer.
+        ProviderRejected: any other error; its code is kept.
+    """
+    try:
+        return operation(**parameters)
+    except NO_ANSWER as error:
+        raise ProviderUnavailable(provider, type(error).__name__) from error
+    except ParamValidationError as error:
+        raise ProviderRejected(provider, "ParamValidationError") from error
+    except ClientError as error:
+        kind = ProviderUnavailable if is_unavailable(error) else ProviderRejected
+        raise kind(provider, error_code(error)) from error

@@ -1,0 +1,127 @@
+"""Settings from the environment; `template.yaml` sets them from the stack's parameters.
+
+Each is read and checked when it is asked for, so a function needs only its own. A wrong one
+stops at INIT with a sentence that names it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .domain.destination import TestDestination, parse_test_destinations
+from .domain.limits import Limit, parse_limits
+from .domain.verification import Channel
+from .errors import ConfigurationError
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The limits that start and resend count against."""
+
+    sends: tuple[Limit, ...]
+    guesses: tuple[Limit, ...]
+    short_code_guesses: tuple[Limit, ...]
+
+
+class Settings:
+    """The settings of one function.
+
+    Args:
+        environ: `os.environ`, or a test's.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def required(self, name: str) -> str:
+        """A setting that must be there.
+
+        Raises:
+            ConfigurationError: it is missing or empty.
+        """
+        value = self._environ.get(name, "")
+        if not value:
+            raise ConfigurationError(f"The environment variable {name} is not set.")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """A setting that may be missing or empty."""
+        return self._environ.get(name) or None
+
+    @property
+    def brand(self) -> str:
+        return self.required("BRAND")
+
+    @property
+    def deployment_alias(self) -> str:
+        """The alias of deployments: the one alias that is no client's name."""
+        return self.required("DEPLOYMENT_ALIAS")
+
+    @property
+    def retention_seconds(self) -> int:
+        hours = self._read("RETENTION_HOURS", int)
+        if not 1 <= hours <= 8_760:
+            raise ConfigurationError("RETENTION_HOURS must be 1 to 8760.")
+        return hours * 3600
+
+    @property
+    def send_limits(self) -> tuple[Limit, ...]:
+        return self._limits("destination_sends", "SEND_LIMITS")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(
+            self.send_limits,
+            self._limits("destination_guesses", "GUESS_LIMITS"),
+            self._limits("destination_short_code_guesses", "SHORT_CODE_GUESS_LIMITS"),
+        )
+
+    @property
+    def routes(self) -> Mapping[Channel, tuple[str, ...]]:
+        return self._read("ROUTES", parse_routes)
+
+    @property
+    def sandbox_enabled(self) -> bool:
+        return self.optional("SANDBOX_ENABLED") == "true"
+
+    @property
+    def test_destinations(self) -> Mapping[str, TestDestination]:
+        text = self.optional("TEST_DESTINATIONS")
+        return self._read("TEST_DESTINATIONS", parse_test_destinations) if text else {}
+
+    def _limits(self, name: str, variable: str) -> tuple[Limit, ...]:
+        return self._read(variable, lambda text: parse_limits(name, text))
+
+    def _read(self, variable: str, parse: Callable[[str], _T]) -> _T:
+        text = self.required(variable)
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise ConfigurationError(f"{variable}: {error}.") from error
+
+
+def parse_routes(text: str) -> Mapping[Channel, tuple[str, ...]]:
+    """Read routes such as `sms=sns; voice=sandbox; email=ses`.
+
+    Args:
+        text: for each channel its providers in order, parted by `,`; channels parted by `;`.
+
+    Raises:
+        ValueError: a channel is unknown or named twice, or has no provider; says where.
+    """
+    routes: dict[Channel, tuple[str, ...]] = {}
+    for entry in filter(None, (part.strip() for part in text.split(";"))):
+        name, _, rest = entry.partition("=")
+        where = f"'{entry}' at character {text.index(entry) + 1}"
+        if name.strip() not in list(Channel):
+            raise ValueError(f"{where} does not begin with {', '.join(Channel)}")
+        channel = Channel(name.strip())
+        providers = tuple(part.strip() for part in rest.split(","))
+        if channel in routes or not all(providers):
+            raise ValueError(f"{where} needs one list of providers, such as sms=sns")
+        routes[channel] = providers
+    if not routes:
+        raise ValueError("expected a route or more, such as sms=sns; email=ses")
+    return routes

@@ -1,0 +1,172 @@
+"""Clients in DynamoDB, and the check of their credentials."""
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..aws import reaching_aws
+from ..domain.policy import Client, Profile
+from ..errors import Unauthorized
+from . import table
+
+CACHE_SECONDS = 60  # a revoked secret works no longer than this; ids nobody knows wait as long
+CACHE_ENTRIES = 1_000
+
+# Compared with when there is nothing to compare with, so that it takes as long.
+_NO_HASH = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A hashed secret of a client.
+
+    Args:
+        hash: SHA-256; enough, since the secret is 256 random bits and no password.
+        valid_until: epoch milliseconds; None while it was not rotated.
+    """
+
+    hash: bytes
+    valid_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRecord:
+    """A client as it is stored. A disabled one keeps its verifications and opens nothing."""
+
+    client: Client
+    secrets: tuple[Secret, ...]
+    disabled: bool = False
+
+
+def hash_secret(secret: str) -> bytes:
+    """What is stored of a secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def write_client(record: ClientRecord, name: str, created_at: int) -> table.Item:
+    """The item of a client; `name` and `created_at` (epoch milliseconds) are for people."""
+    client, profile = record.client, record.client.profile
+    item: table.Item = table.client_key(client.id) | {
+        "schema_version": {"N": str(table.SCHEMA_VERSION)},
+        "name": {"S": name},
+        "created_at": {"N": str(created_at)},
+        "secrets": {"L": [write_secret(secret) for secret in record.secrets]},
+        "test": {"BOOL": client.test},
+        "direct_invoke": {"BOOL": client.direct_invoke},
+        "disabled": {"BOOL": record.disabled},
+    }
+    if profile.brand:
+        item["brand"] = {"S": profile.brand}
+    if profile.locale:
+        item["locale"] = {"S": profile.locale}
+    return item
+
+
+def write_secret(secret: Secret) -> dict[str, Any]:
+    values: dict[str, Any] = {"hash": {"B": secret.hash}}
+    if secret.valid_until is not None:
+        values["valid_until"] = {"N": str(secret.valid_until)}
+    return {"M": values}
+
+
+def read_client(item: table.Item, default_brand: str) -> ClientRecord:
+    """Read a client; what its profile does not say comes from the stack."""
+    texts = {name: item[name]["S"] for name in ("brand", "locale") if name in item}
+    profile = Profile(texts.get("brand", default_brand), texts.get("locale"))
+    return ClientRecord(
+        Client(
+            item["pk"]["S"].removeprefix("C#"),
+            profile,
+            test=item["test"]["BOOL"],
+            direct_invoke=item["direct_invoke"]["BOOL"],
+        ),
+        tuple(
+            Secret(
+                secret["M"]["hash"]["B"],
+                int(secret["M"]["valid_until"]["N"]) if "valid_until" in secret["M"] else None,
+            )
+            for secret in item["secrets"]["L"]
+        ),
+        disabled=item["disabled"]["BOOL"],
+    )
+
+
+class Directory:
+    """Who may call, from the directory table, remembered for a minute.
+
+    Args:
+        client: a low-level DynamoDB client.
+        table_name: the directory table.
+        default_brand: the brand of clients that name none.
+        clock: epoch milliseconds.
+    """
+
+    def __init__(
+        self, client: Any, table_name: str, default_brand: str, clock: Callable[[], int]
+    ) -> None:
+        self._client = client
+        self._table = table_name
+        self._default_brand = default_brand
+        self._clock = clock
+        self._cache: OrderedDict[str, tuple[int, ClientRecord | None]] = OrderedDict()
+
+    def authenticate(self, client_id: str, secret: str) -> Client:
+        """The client that these credentials belong to.
+
+        Unknown ids take the same way as wrong secrets: one cached read, one comparison.
+
+        Raises:
+            Unauthorized: unknown, disabled, or no valid secret matches.
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        record, now = self._find(client_id), self._clock()
+        given = hash_secret(secret)
+        hashes = [s.hash for s in record.secrets if _is_valid(s, now)] if record else []
+        matches = [hmac.compare_digest(given, known) for known in hashes or [_NO_HASH]]
+        if not record or record.disabled or not any(matches):
+            raise Unauthorized
+        return record.client
+
+    def trusted(self, client_id: str) -> Client:
+        """The client that AWS IAM vouches for, by the alias that was invoked.
+
+        Raises:
+            Unauthorized: unknown or disabled.
+        """
+        record = self._find(client_id)
+        if not record or record.disabled:
+            raise Unauthorized
+        return record.client
+
+    def named(self, client_id: str) -> Client:
+        """The client that the payload of a direct invoke names.
+
+        Raises:
+            Unauthorized: unknown, disabled, or not marked for direct invokes.
+        """
+        client = self.trusted(client_id)
+        if not client.direct_invoke:
+            raise Unauthorized
+        return client
+
+    def _find(self, client_id: str) -> ClientRecord | None:
+        now = self._clock()
+        until, record = self._cache.get(client_id, (0, None))
+        if until > now:
+            return record
+        with reaching_aws():
+            answer = self._client.get_item(TableName=self._table, Key=table.client_key(client_id))
+        item = answer.get("Item")
+        record = read_client(item, self._default_brand) if item else None
+        self._cache[client_id] = (now + CACHE_SECONDS * 1000, record)
+        self._cache.move_to_end(client_id)
+        if len(self._cache) > CACHE_ENTRIES:
+            self._cache.popitem(last=False)
+        return record
+
+
+def _is_valid(secret: Secret, now: int) -> bool:
+    return secret.valid_until is None or secret.valid_until > now

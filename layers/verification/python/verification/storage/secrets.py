@@ -1,0 +1,128 @@
+"""Keys in Secrets Manager, remembered by each process.
+
+Code keys are one JSON object: a one-character key id for each key, and `newest`, which says
+which one new verifications use: `{"newest": "b", "a": "…", "b": "…"}`. The identity key is
+`{"key": "…"}`.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..aws import reaching_aws
+from ..errors import ConfigurationError, TemporarilyUnavailable
+
+MAX_AGE_SECONDS = 300  # how long a process may go on with keys it read: see "Rotating" in docs
+LOOK_AGAIN_SECONDS = 60  # at most this often for a key id that nobody knows
+MIN_KEY_LENGTH = 32
+
+_KID = re.compile(r"[a-z0-9]")
+
+
+class StoredCodeKeys:
+    """The code keys.
+
+    Args:
+        client: a low-level Secrets Manager client.
+        secret_id: name or ARN of the secret.
+        clock: epoch milliseconds.
+    """
+
+    def __init__(self, client: Any, secret_id: str, clock: Callable[[], int]) -> None:
+        self._client = client
+        self._secret_id = secret_id
+        self._clock = clock
+        self._read_at: int | None = None
+        self._newest = ""
+        self._keys: dict[str, bytes] = {}
+
+    def newest(self) -> tuple[str, bytes]:
+        """The key for new verifications.
+
+        Raises:
+            ConfigurationError: the secret has not the form it should have.
+            TemporarilyUnavailable: Secrets Manager is out of reach and nothing is remembered.
+        """
+        self._refresh(MAX_AGE_SECONDS)
+        return self._newest, self._keys[self._newest]
+
+    def get(self, kid: str) -> bytes | None:
+        """The key with this id; for one that is not known, the secret is read again.
+
+        Raises:
+            As newest().
+        """
+        self._refresh(MAX_AGE_SECONDS)
+        if kid not in self._keys:
+            self._refresh(LOOK_AGAIN_SECONDS)
+        return self._keys.get(kid)
+
+    def _refresh(self, max_age: int) -> None:
+        now = self._clock()
+        if self._read_at is not None and now - self._read_at < max_age * 1000:
+            return
+        try:
+            values = _read(self._client, self._secret_id)
+        except TemporarilyUnavailable:
+            if self._read_at is None:
+                raise
+            # Codes under way stay good when Secrets Manager is down: go on with what is
+            # known and look again in a minute.
+            self._read_at = now - (MAX_AGE_SECONDS - LOOK_AGAIN_SECONDS) * 1000
+            return
+        keys = {kid: _key(self._secret_id, values, kid) for kid in values if kid != "newest"}
+        wrong = [kid for kid in keys if not _KID.fullmatch(kid)]
+        if wrong or values.get("newest") not in keys:
+            raise ConfigurationError(
+                f"The secret {self._secret_id} must hold keys under one-character ids (a-z, 0-9) "
+                'and "newest", the id of one of them.'
+            )
+        self._newest, self._keys, self._read_at = values["newest"], keys, now
+
+
+class StoredIdentityKey:
+    """The identity key; it never changes, so it is read once.
+
+    Args:
+        client: a low-level Secrets Manager client.
+        secret_id: name or ARN of the secret.
+    """
+
+    def __init__(self, client: Any, secret_id: str) -> None:
+        self._client = client
+        self._secret_id = secret_id
+        self._key: bytes | None = None
+
+    def __call__(self) -> bytes:
+        """The key.
+
+        Raises:
+            ConfigurationError: the secret has not the form it should have.
+            TemporarilyUnavailable: Secrets Manager is out of reach.
+        """
+        if self._key is None:
+            self._key = _key(self._secret_id, _read(self._client, self._secret_id), "key")
+        return self._key
+
+
+def _read(client: Any, secret_id: str) -> dict[str, Any]:
+    with reaching_aws():
+        text = client.get_secret_value(SecretId=secret_id)["SecretString"]
+    try:
+        values = json.loads(text)
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise ConfigurationError(f"The secret {secret_id} must be a JSON object.")
+    return values
+
+
+def _key(secret_id: str, values: dict[str, Any], name: str) -> bytes:
+    value = values.get(name)
+    if not isinstance(value, str) or len(value) < MIN_KEY_LENGTH:
+        raise ConfigurationError(
+            f"The secret {secret_id} must hold a text of {MIN_KEY_LENGTH} characters or more "
+            f'under "{name}".'
+        )
+    return value.encode()

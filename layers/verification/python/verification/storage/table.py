@@ -1,0 +1,199 @@
+"""What stands in the tables: keys, attributes and their types. Nothing else knows these names.
+
+    SessionsTable                                  pk                              sk
+    verification                                   V#<token>                       V
+    its details (if any) and its recorded sends    V#<token>                       D
+    count of one limit in one window               L#<name>#<rule>#<subject>#<n>   L
+    message of the sandbox provider                S#<destination>                 <time>#<id>
+
+    DirectoryTable                                 pk                              sk
+    client                                         C#<client id>                   C
+
+The index `by_destination` (keys only) has `destination_hash` and `client_time`, so one query
+finds a client's verifications of a destination in order of time, and one without the client
+finds everybody's (for erasing).
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from ..domain.limits import Charge
+from ..domain.verification import Channel, Details, Record, Send, SendOutcome, Status, Verification
+
+SCHEMA_VERSION = 1
+INDEX = "by_destination"
+
+type Item = dict[str, dict[str, Any]]
+
+_TYPES = {
+    "token": "S",
+    "kid": "S",
+    "client_id": "S",
+    "status": "S",
+    "channel": "S",
+    "created_at": "N",
+    "valid_until": "N",
+    "expires_at": "N",
+    "code_length": "N",
+    "max_attempts": "N",
+    "max_sends": "N",
+    "sends": "N",
+    "sent_at": "N",
+    "lease_until": "N",
+    "brand": "S",
+    "attempts": "N",
+    "auto_sends": "N",
+    "max_auto_sends": "N",
+    "resend_after": "N",
+    "to": "S",
+    "destination_hash": "B",
+    "nonce": "B",
+    "code_mac": "B",
+    "last_guess": "B",
+    "guess_key": "B",
+    "guessed_at": "N",
+    "request_mac": "B",
+    "country": "S",
+    "locale": "S",
+    "purpose": "S",
+    "reference": "S",
+    "detailed": "BOOL",
+    "test": "BOOL",
+}
+_ENUMS = {"status": Status, "channel": Channel}
+
+# Gone from the item when a verification is deleted.
+PERSONAL = ("to", "destination_hash", "client_time", "nonce", "code_mac", "last_guess", "reference")
+DETAILS = tuple(field.name for field in fields(Details))
+
+
+def write_value(kind: str, value: Any) -> dict[str, Any]:
+    """One attribute as DynamoDB takes it."""
+    return {kind: str(value) if kind in ("N", "S") else value}
+
+
+def read_value(attribute: Mapping[str, Any]) -> Any:
+    """The Python value of one attribute."""
+    ((kind, value),) = attribute.items()
+    if kind == "N":
+        return int(value)
+    if kind == "M":
+        return {name: read_value(member) for name, member in value.items()}
+    return value
+
+
+def verification_key(token: str) -> Item:
+    return {"pk": {"S": f"V#{token}"}, "sk": {"S": "V"}}
+
+
+def details_key(token: str) -> Item:
+    return {"pk": {"S": f"V#{token}"}, "sk": {"S": "D"}}
+
+
+def limit_key(charge: Charge, now: int) -> Item:
+    limit = charge.limit
+    window = f"{charge.subject.hex()}#{charge.window_index(now)}"
+    return {"pk": {"S": f"L#{limit.name}#{limit.rule}#{window}"}, "sk": {"S": "L"}}
+
+
+def client_key(client_id: str) -> Item:
+    return {"pk": {"S": f"C#{client_id}"}, "sk": {"S": "C"}}
+
+
+def sandbox_key(to: str, now: int, message_id: str) -> Item:
+    return {"pk": {"S": f"S#{to}"}, "sk": {"S": f"{now:014d}#{message_id}"}}
+
+
+def client_time(client_id: str, created_at: int | None = None, token: str = "") -> str:
+    """The index's range key; without a time, what all of a client's begin with."""
+    return f"{client_id}#" if created_at is None else f"{client_id}#{created_at:014d}#{token}"
+
+
+def write_verification(verification: Verification) -> Item:
+    """The item of a verification; what is absent or false takes no room."""
+    item = verification_key(verification.token)
+    item["schema_version"] = {"N": str(SCHEMA_VERSION)}
+    for name, kind in _TYPES.items():
+        value = getattr(verification, name)
+        if name != "token" and value is not None and value is not False:
+            item[name] = write_value(kind, value)
+    item["client_time"] = {
+        "S": client_time(verification.client_id, verification.created_at, verification.token)
+    }
+    return item
+
+
+def read_verification(item: Mapping[str, Any]) -> Verification:
+    values = {name: read_value(item[name]) for name in _TYPES if name in item}
+    values |= {name: enum(values[name]) for name, enum in _ENUMS.items()}
+    return Verification(token=item["pk"]["S"].removeprefix("V#"), **values)
+
+
+def write_details(verification: Verification, details: Details) -> Item:
+    item = details_key(verification.token) | {
+        "schema_version": {"N": str(SCHEMA_VERSION)},
+        "expires_at": {"N": str(verification.expires_at)},
+    }
+    for name in DETAILS:
+        value = getattr(details, name)
+        if name == "metadata" and value is not None:
+            item[name] = {"M": {key: {"S": text} for key, text in value.items()}}
+        elif value is not None:
+            item[name] = {"S": value}
+    return item
+
+
+def write_send(send: Send) -> dict[str, Any]:
+    values = {
+        "channel": ("S", send.channel),
+        "provider": ("S", send.provider),
+        "outcome": ("S", send.outcome),
+        "at": ("N", send.at),
+        "message_id": ("S", send.message_id),
+        "vendor_code": ("S", send.vendor_code),
+    }
+    return {
+        "M": {
+            name: write_value(kind, value)
+            for name, (kind, value) in values.items()
+            if value is not None
+        }
+    }
+
+
+def send_name(number: int) -> str:
+    """The attribute of a recorded send; its number is the last part."""
+    return f"send_{number}"
+
+
+def _read_send(number: int, values: Mapping[str, Any]) -> Send:
+    return Send(
+        number=number,
+        channel=Channel(values["channel"]),
+        provider=values["provider"],
+        outcome=SendOutcome(values["outcome"]),
+        at=values["at"],
+        message_id=values.get("message_id"),
+        vendor_code=values.get("vendor_code"),
+    )
+
+
+def read_record(items: list[Mapping[str, Any]]) -> Record | None:
+    """Put together the items of one verification; None without the verification itself."""
+    by_kind = {item["sk"]["S"]: item for item in items}
+    if "V" not in by_kind:
+        return None
+    verification = read_verification(by_kind["V"])
+    beside = {name: read_value(value) for name, value in by_kind.get("D", {}).items()}
+    sends = (
+        _read_send(number, beside[send_name(number)])
+        for number in range(1, verification.sends + 1)
+        if send_name(number) in beside
+    )
+    return Record(
+        verification,
+        Details(**{name: beside.get(name) for name in DETAILS}),
+        # TTL deletes the two items apart: an older life of this id may have left its sends.
+        tuple(send for send in sends if send.at >= verification.created_at),
+    )

@@ -1,0 +1,404 @@
+"""Verifications in DynamoDB: each change of state is one conditional write.
+
+How a guess is decided, two of them at the same moment, one attempt left:
+
+    guess A ──> UpdateItem  attempts 4 -> 5, last_guess = A ──> returned item: verified or not
+    guess B ──> UpdateItem  condition `attempts < max_attempts` fails ──> the item as it stood
+
+No read before, no write after. The loser is handed the item it lost to, and learns why from it.
+"""
+
+import random
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from ..aws import error_code, reaching_aws
+from ..domain.identifiers import VerificationId
+from ..domain.limits import Charge
+from ..domain.verification import (
+    Details,
+    Guess,
+    Record,
+    Send,
+    Status,
+    Verdict,
+    Verification,
+    concerns,
+    judge_counted,
+    judge_refused,
+)
+from ..errors import (
+    FieldFault,
+    InvalidFields,
+    LimitExceeded,
+    NotFound,
+    TemporarilyUnavailable,
+)
+from ..operations.ports import Claim, Page, Remaining
+from . import table
+
+# The parts of the conditions, by name.
+_IS_OWN = "client_id = :client AND kid = :kid"
+_IS_PENDING = "#status = :pending"
+_IS_VALID = "valid_until > :now"
+_HAS_ATTEMPTS_LEFT = "attempts < max_attempts"
+_IS_NOT_VERIFIED = "(attribute_not_exists(last_guess) OR last_guess <> code_mac)"
+_IS_NO_REPEAT = "(attribute_not_exists(guess_key) OR guess_key <> :key)"
+_IS_AS_SEEN = "sends = :seen_sends AND lease_until = :seen_lease"
+_IS_LIVE = f"{_IS_PENDING} AND {_IS_VALID} AND {_HAS_ATTEMPTS_LEFT} AND {_IS_NOT_VERIFIED}"
+
+_CONFLICT_BASE, _CONFLICT_CAP = 0.02, 0.5  # seconds, between tries after a TransactionConflict
+_RESERVE = 2_000  # milliseconds kept for the rest of the operation when a transaction conflicts
+_CURSOR = re.compile(r"(?P<created>[0-9]{1,14})-(?P<token>[a-z2-7]{26})")
+
+
+class DynamoDbVerifications:
+    """The table of verifications.
+
+    Args:
+        client: a low-level DynamoDB client.
+        table_name: the sessions table.
+    """
+
+    def __init__(self, client: Any, table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+
+    def create(
+        self,
+        verification: Verification,
+        details: Details | None,
+        charges: Sequence[Charge],
+        remaining: Remaining,
+    ) -> Verification | None:
+        puts = [self._put_new(verification)]
+        if details:
+            item = table.write_details(verification, details)
+            puts.append({"Put": {"TableName": self._table, "Item": item}})
+        existing = self._transact(puts, charges, verification.created_at, remaining)
+        return table.read_verification(existing) if existing else None
+
+    def guess(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+        also = ""
+        values = {
+            ":mac": {"B": guess.mac},
+            ":key": {"B": guess.key},
+            ":now": {"N": str(guess.now)},
+            ":client": {"S": guess.client_id},
+            ":kid": {"S": guess.id.kid},
+            ":pending": {"S": Status.PENDING},
+            ":one": {"N": "1"},
+        }
+        if guess.destination_hash is not None:
+            also += " AND destination_hash = :to"
+            values[":to"] = {"B": guess.destination_hash}
+        if guess.purpose is not None:
+            also += " AND purpose = :purpose"
+            values[":purpose"] = {"S": guess.purpose}
+        try:
+            with reaching_aws():
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=table.verification_key(guess.id.token),
+                    UpdateExpression=(
+                        "SET last_guess = :mac, guessed_at = :now, guess_key = :key "
+                        "ADD attempts :one"
+                    ),
+                    ConditionExpression=f"{_IS_OWN} AND {_IS_LIVE} AND {_IS_NO_REPEAT}{also}",
+                    ExpressionAttributeNames={"#status": "status"},
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            return self._refused(guess, item)
+        verification = table.read_verification(answer["Attributes"])
+        return verification, judge_counted(verification)
+
+    @staticmethod
+    def _refused(
+        guess: Guess, item: Mapping[str, Any] | None
+    ) -> tuple[Verification, Verdict] | None:
+        if not item:
+            return None
+        verification = table.read_verification(item)
+        if not concerns(guess, verification):
+            return None
+        return verification, judge_refused(guess, verification)
+
+    def read(self, token: str) -> Record | None:
+        with reaching_aws():
+            answer = self._client.query(
+                TableName=self._table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": table.verification_key(token)["pk"]},
+                ConsistentRead=True,
+            )
+        return table.read_record(answer["Items"])
+
+    def list(self, client_id: str, destination_hash: bytes, limit: int, cursor: str | None) -> Page:
+        query: dict[str, Any] = {
+            "TableName": self._table,
+            "IndexName": table.INDEX,
+            "KeyConditionExpression": "destination_hash = :to AND begins_with(client_time, :own)",
+            "ExpressionAttributeValues": {
+                ":to": {"B": destination_hash},
+                ":own": {"S": table.client_time(client_id)},
+            },
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if cursor is not None:
+            query["ExclusiveStartKey"] = _start_key(client_id, destination_hash, cursor)
+        with reaching_aws():
+            answer = self._client.query(**query)
+        tokens = [key["pk"]["S"].removeprefix("V#") for key in answer["Items"]]
+        records = self._read_many(tokens)
+        # Without LastEvaluatedKey this was the last page; with it, the last item's key is it.
+        last = answer["Items"][-1]["client_time"]["S"] if answer.get("LastEvaluatedKey") else None
+        return Page(
+            tuple(record for token in tokens if (record := records.get(token))),
+            last and last.removeprefix(table.client_time(client_id)).replace("#", "-"),
+        )
+
+    def _read_many(self, tokens: Sequence[str]) -> dict[str, Record]:
+        keys = [key(t) for t in tokens for key in (table.verification_key, table.details_key)]
+        items: dict[str, list[Mapping[str, Any]]] = {}
+        asked = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        while asked:
+            with reaching_aws():
+                answer = self._client.batch_get_item(RequestItems=asked)
+            for item in answer["Responses"].get(self._table, []):
+                items.setdefault(item["pk"]["S"].removeprefix("V#"), []).append(item)
+            asked = answer.get("UnprocessedKeys") or {}
+        found = {token: table.read_record(of_token) for token, of_token in items.items()}
+        return {token: record for token, record in found.items() if record}
+
+    def claim(
+        self, seen: Verification, claim: Claim, charges: Sequence[Charge], remaining: Remaining
+    ) -> Verification | None:
+        update = {
+            "TableName": self._table,
+            "Key": table.verification_key(seen.token),
+            "UpdateExpression": (
+                "SET sends = :sends, sent_at = :sent, lease_until = :lease, channel = :channel "
+                "ADD auto_sends :automatic"
+            ),
+            "ConditionExpression": f"{_IS_LIVE} AND {_IS_AS_SEEN}",
+            "ExpressionAttributeNames": {"#status": "status"},
+            "ExpressionAttributeValues": {
+                ":sends": {"N": str(claim.number)},
+                ":sent": {"N": str(claim.sent_at)},
+                ":lease": {"N": str(claim.lease_until)},
+                ":channel": {"S": claim.channel},
+                ":automatic": {"N": str(int(claim.automatic))},
+                ":pending": {"S": Status.PENDING},
+                ":now": {"N": str(claim.sent_at)},
+                ":seen_sends": {"N": str(seen.sends)},
+                ":seen_lease": {"N": str(seen.lease_until)},
+            },
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        existing = self._transact([{"Update": update}], charges, claim.sent_at, remaining)
+        return table.read_verification(existing) if existing else None
+
+    def record_send(self, verification: Verification, send: Send) -> None:
+        with reaching_aws():
+            self._client.update_item(
+                TableName=self._table,
+                Key=table.details_key(verification.token),
+                UpdateExpression="SET #send = :send, expires_at = :ttl, schema_version = :version",
+                ExpressionAttributeNames={"#send": table.send_name(send.number)},
+                ExpressionAttributeValues={
+                    ":send": table.write_send(send),
+                    ":ttl": {"N": str(verification.expires_at)},
+                    ":version": {"N": str(table.SCHEMA_VERSION)},
+                },
+            )
+
+    def cancel(self, verification_id: VerificationId, client_id: str) -> bool:
+        try:
+            with reaching_aws():
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=table.verification_key(verification_id.token),
+                    UpdateExpression=(
+                        f"SET #status = :canceled REMOVE {_names('#p', table.PERSONAL)}"
+                    ),
+                    ConditionExpression=_IS_OWN,
+                    ExpressionAttributeNames={"#status": "status", **_named("#p", table.PERSONAL)},
+                    ExpressionAttributeValues={
+                        ":canceled": {"S": Status.CANCELED},
+                        ":client": {"S": client_id},
+                        ":kid": {"S": verification_id.kid},
+                    },
+                    ReturnValues="ALL_NEW",
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        if answer["Attributes"].get("detailed"):
+            self._erase_details(verification_id.token)
+        return True
+
+    def _erase_details(self, token: str) -> None:
+        # What was recorded of the sends stays: it holds no personal data, and bills are
+        # disputed by it. `detailed` stays on the item, so that a second DELETE erases what a
+        # crash between the two writes left behind.
+        with reaching_aws():
+            self._client.update_item(
+                TableName=self._table,
+                Key=table.details_key(token),
+                UpdateExpression=f"REMOVE {_names('#d', table.DETAILS)}",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames=_named("#d", table.DETAILS),
+            )
+
+    def _put_new(self, verification: Verification) -> dict[str, Any]:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": table.write_verification(verification),
+                # TTL deletes late: what should be gone by now is as good as gone.
+                "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+                "ExpressionAttributeValues": {":now": {"N": str(verification.created_at // 1000)}},
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _charge(self, charge: Charge, now: int) -> dict[str, Any]:
+        # A condition cannot add, so the amount is taken off the bound beforehand.
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": table.limit_key(charge, now),
+                "UpdateExpression": "SET expires_at = :ttl ADD used :amount",
+                "ConditionExpression": "attribute_not_exists(used) OR used <= :room",
+                "ExpressionAttributeValues": {
+                    ":ttl": {"N": str(charge.window_ends(now) + charge.limit.window)},
+                    ":amount": {"N": str(charge.amount)},
+                    ":room": {"N": str(charge.limit.count - charge.amount)},
+                },
+            }
+        }
+
+    def _transact(
+        self,
+        writes: Sequence[Mapping[str, Any]],
+        charges: Sequence[Charge],
+        now: int,
+        remaining: Remaining,
+    ) -> Mapping[str, Any] | None:
+        """Do the writes and count the charges, all or nothing.
+
+        Returns:
+            None when all was written; else the item that the first write's condition met.
+
+        Raises:
+            LimitExceeded: the writes would do, a limit would not.
+            TemporarilyUnavailable: other transactions were in the way until the deadline.
+        """
+        _refuse_impossible(charges, now)
+        everything = [*writes, *(self._charge(charge, now) for charge in charges)]
+        tries = 0
+        while True:
+            try:
+                with reaching_aws():
+                    self._client.transact_write_items(TransactItems=everything)
+                return None
+            except ClientError as error:
+                if error_code(error) == "TransactionCanceledException":
+                    reasons = error.response["CancellationReasons"]
+                elif error_code(error) == "TransactionInProgressException":
+                    reasons = []
+                else:
+                    raise
+            codes = [reason.get("Code") for reason in reasons]
+            if "ConditionalCheckFailed" in codes[: len(writes)]:
+                return self._existing(writes[0], reasons[0])
+            if "ConditionalCheckFailed" in codes:
+                # A replay is no reason to answer 429, and a cancelled transaction need not
+                # name every condition that failed: look before refusing.
+                if existing := self._find_put(writes[0]):
+                    return existing
+                raise _limit_exceeded(charges, codes[len(writes) :], now)
+            if codes and not _can_repeat(codes):
+                raise ValueError(f"a transaction was refused: {codes}")
+            tries = _wait(tries, remaining)
+
+    def _existing(self, write: Mapping[str, Any], reason: Mapping[str, Any]) -> Mapping[str, Any]:
+        if item := reason.get("Item"):
+            return dict(item)
+        raise NotFound
+
+    def _find_put(self, write: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        if "Put" not in write:
+            return None
+        item = write["Put"]["Item"]
+        with reaching_aws():
+            answer = self._client.get_item(
+                TableName=self._table,
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                ConsistentRead=True,
+            )
+        found: Mapping[str, Any] | None = answer.get("Item")
+        return found
+
+
+def _start_key(client_id: str, destination_hash: bytes, cursor: str) -> table.Item:
+    match = _CURSOR.fullmatch(cursor)
+    if not match:
+        raise InvalidFields(faults=[FieldFault("cursor", "is not one of ours")])
+    token = match["token"]
+    return table.verification_key(token) | {
+        "destination_hash": {"B": destination_hash},
+        "client_time": {"S": table.client_time(client_id, int(match["created"]), token)},
+    }
+
+
+def _named(prefix: str, names: Sequence[str]) -> dict[str, str]:
+    return {f"{prefix}{n}": name for n, name in enumerate(names)}
+
+
+def _names(prefix: str, names: Sequence[str]) -> str:
+    return ", ".join(_named(prefix, names))
+
+
+def _refuse_impossible(charges: Sequence[Charge], now: int) -> None:
+    """An amount over the whole limit never fits: the condition would let a first one pass."""
+    codes = ["ConditionalCheckFailed" if c.amount > c.limit.count else None for c in charges]
+    if any(codes):
+        raise _limit_exceeded(charges, codes, now)
+
+
+def _limit_exceeded(
+    charges: Sequence[Charge], codes: Sequence[str | None], now: int
+) -> LimitExceeded:
+    spent = [c for c, code in zip(charges, codes, strict=True) if code == "ConditionalCheckFailed"]
+    worst = max(spent, key=lambda charge: charge.retry_after(now))
+    return LimitExceeded(f"The limit {worst.limit} is used up.", retry_after=worst.retry_after(now))
+
+
+def _can_repeat(codes: Sequence[str | None]) -> bool:
+    return {code for code in codes if code not in (None, "None")} <= {
+        "TransactionConflict",
+        "ThrottlingError",
+        "ProvisionedThroughputExceeded",
+    }
+
+
+def _wait(tries: int, remaining: Remaining) -> int:
+    """Full jitter, as AWS's builders' library describes it, until too little time is left."""
+    delay = random.uniform(0, min(_CONFLICT_CAP, _CONFLICT_BASE * 2**tries))  # noqa: S311 not a secret
+    if remaining() - delay * 1000 < _RESERVE:
+        raise TemporarilyUnavailable(retry_after=1)
+    time.sleep(delay)
+    return tries + 1

@@ -1,0 +1,109 @@
+"""Logs and metrics: what happened, never to whom in full, never a code or a key."""
+
+import traceback
+from types import TracebackType
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from botocore.exceptions import ClientError
+
+from .domain.identifiers import VerificationId
+from .domain.verification import Send, SendOutcome, Verdict, Verification
+
+_NO_COUNTRY = "none"  # e-mail, and numbers of no country
+
+
+def mask(destination: str) -> str:
+    """A destination as logs may show it: `+316*****678`, `a***@example.com`."""
+    name, at, domain = destination.partition("@")
+    if at:
+        return f"{name[:1]}***@{domain}"
+    return f"{name[:4]}{'*' * (len(name) - 7)}{name[-3:]}" if len(name) > 8 else "****"
+
+
+class Telemetry:
+    """Logs JSON lines by Powertools, and metrics in CloudWatch's embedded format.
+
+    Level, service name and namespace come from the POWERTOOLS_… environment variables.
+    """
+
+    def __init__(self) -> None:
+        self._logger = Logger()
+
+    def begin(self, correlation_id: str) -> None:
+        """All lines from now on carry this id, until the next begin()."""
+        self._logger.set_correlation_id(correlation_id)
+
+    def started(self, verification: Verification) -> None:
+        self._log("verification_started", verification)
+        _count("Started", channel=verification.channel, country=_country(verification))
+
+    def sent(self, verification: Verification, send: Send) -> None:
+        self._log(
+            "verification_sent",
+            verification,
+            send=send.number,
+            channel=send.channel,
+            provider=send.provider,
+            outcome=send.outcome,
+            vendor_code=send.vendor_code or "",
+        )
+        accepted = send.outcome == SendOutcome.ACCEPTED
+        _count(
+            "Accepted" if accepted else "NotAccepted",
+            channel=send.channel,
+            country=_country(verification),
+            provider=send.provider,
+        )
+
+    def judged(self, verification: Verification, verdict: Verdict) -> None:
+        self._log("verification_judged", verification, reason=verdict.reason or "valid")
+        if verdict.valid:
+            _count("Verified", channel=verification.channel, country=_country(verification))
+        elif verdict.reason:
+            _count("Failed", channel=verification.channel, reason=verdict.reason)
+
+    def canceled(self, verification_id: VerificationId) -> None:
+        self._logger.info("verification_canceled", extra={"verification_id": str(verification_id)})
+
+    def answered(self, operation: str, client_id: str, status: int, code: str) -> None:
+        """One line for each request, whatever became of it."""
+        fields = {"operation": operation, "client_id": client_id, "status": status, "code": code}
+        self._logger.info("request_answered", extra=fields)
+
+    def warn(self, event: str, **fields: str | int) -> None:
+        self._logger.warning(event, extra=fields)
+
+    def crashed(self, event: str, error: BaseException) -> None:
+        """Log a fault of ours: its type and where it was, but not its words.
+
+        Exceptions quote what they choke on, and that may be a destination or a code.
+        """
+        what = type(error).__name__
+        if isinstance(error, ClientError):
+            what = f"{what} {error.operation_name} {error.response.get('Error', {}).get('Code')}"
+        self._logger.error(event, extra={"error": what, "where": _frames(error.__traceback__)})
+
+    def _log(self, event: str, verification: Verification, **fields: str | int) -> None:
+        known = {
+            "verification_id": str(verification.id),
+            "client_id": verification.client_id,
+            "destination": mask(verification.to or ""),
+            "channel": verification.channel,
+            "attempts": verification.attempts,
+        }
+        self._logger.info(event, extra=known | fields)
+
+
+def _frames(trace: TracebackType | None) -> list[str]:
+    return [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(trace)]
+
+
+def _country(verification: Verification) -> str:
+    return verification.country or _NO_COUNTRY
+
+
+def _count(metric: str, **dimensions: str) -> None:
+    with single_metric(name=metric, unit=MetricUnit.Count, value=1) as one:
+        for name, value in dimensions.items():
+            one.add_dimension(name=name, value=str(value))

@@ -1,0 +1,198 @@
+"""The one place where real parts are put together, for each function just what it needs.
+
+Made at INIT: connections and keys are ready before the first request. Nothing here reads the
+clock or draws randomness, so that a snapshot (SnapStart) may be taken of it.
+"""
+
+import functools
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .api.events import Answer
+from .api.handler import Handler, Respond
+from .aws import make_client
+from .operations.delete import Delete
+from .operations.lookup import Lookup
+from .operations.verify import Verify
+from .settings import Settings
+from .storage.directory import Directory
+from .storage.secrets import StoredCodeKeys, StoredIdentityKey
+from .storage.verifications import DynamoDbVerifications
+from .telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from .operations.resend import LookAfter, Resend
+    from .operations.sending import Sender
+    from .operations.start import Start
+    from .storage.watches import SqsWatches
+
+
+def clock() -> int:
+    """Epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Stack:
+    """The parts of one function.
+
+    Args:
+        environ: its environment.
+
+    Raises:
+        ConfigurationError: on use of a part whose settings are missing or wrong.
+    """
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._settings = Settings(environ)
+        self.telemetry = Telemetry()
+
+    def handler(
+        self,
+        operation: str,
+        routes: Mapping[str, Respond],
+        direct: Respond,
+        open_routes: Mapping[str, Callable[[], Answer]] | None = None,
+    ) -> Handler:
+        """The frame around a function's answers."""
+        directory = Directory(
+            self._dynamodb,
+            self._settings.required("DIRECTORY_TABLE"),
+            self._settings.brand,
+            clock,
+        )
+        return Handler(
+            operation,
+            routes,
+            direct,
+            directory,
+            self.telemetry,
+            self._settings.deployment_alias,
+            open_routes,
+        )
+
+    def start(self) -> "Start":
+        from .operations.start import Start
+
+        return Start(
+            verifications=self._verifications,
+            watches=self._watches,
+            sender=self._sender,
+            code_keys=self._code_keys,
+            identity_key=self._identity_key,
+            limits=self._settings.limits,
+            test_destinations=self._settings.test_destinations,
+            retention_seconds=self._settings.retention_seconds,
+            telemetry=self.telemetry,
+            clock=clock,
+            random=os.urandom,
+        )
+
+    def verify(self) -> Verify:
+        return Verify(
+            verifications=self._verifications,
+            code_keys=self._code_keys,
+            identity_key=self._identity_key,
+            telemetry=self.telemetry,
+            clock=clock,
+            random=os.urandom,
+        )
+
+    def lookup(self) -> Lookup:
+        return Lookup(self._verifications, self._identity_key, clock)
+
+    def delete(self) -> Delete:
+        return Delete(self._verifications, self.telemetry)
+
+    def resend(self) -> "Resend":
+        from .operations.resend import Resend
+
+        return Resend(
+            verifications=self._verifications,
+            watches=self._watches,
+            sender=self._sender,
+            send_limits=self._settings.send_limits,
+            clock=clock,
+        )
+
+    def look_after(self) -> "LookAfter":
+        from .operations.resend import LookAfter
+
+        return LookAfter(
+            verifications=self._verifications,
+            watches=self._watches,
+            sender=self._sender,
+            send_limits=self._settings.send_limits,
+            telemetry=self.telemetry,
+            clock=clock,
+        )
+
+    @functools.cached_property
+    def _dynamodb(self) -> Any:
+        return make_client("dynamodb", attempts=3)
+
+    @functools.cached_property
+    def _secrets_manager(self) -> Any:
+        return make_client("secretsmanager", attempts=3)
+
+    @functools.cached_property
+    def _verifications(self) -> DynamoDbVerifications:
+        return DynamoDbVerifications(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+
+    @functools.cached_property
+    def _code_keys(self) -> StoredCodeKeys:
+        secret = self._settings.required("CODE_KEYS_SECRET")
+        return StoredCodeKeys(self._secrets_manager, secret, clock)
+
+    @functools.cached_property
+    def _identity_key(self) -> StoredIdentityKey:
+        secret = self._settings.required("IDENTITY_KEY_SECRET")
+        return StoredIdentityKey(self._secrets_manager, secret)
+
+    @functools.cached_property
+    def _watches(self) -> "SqsWatches":
+        from .storage.watches import SqsWatches
+
+        queue_url = self._settings.required("RESEND_QUEUE_URL")
+        return SqsWatches(make_client("sqs", attempts=3), queue_url)
+
+    @functools.cached_property
+    def _sender(self) -> "Sender":
+        from .operations.sending import Sender
+        from .providers.routing import Offer, Routing
+        from .providers.sandbox import SandboxMessenger
+        from .providers.ses import SesMessenger
+        from .providers.sns import SnsMessenger
+
+        settings = self._settings
+        offers = {
+            SnsMessenger.name: Offer(
+                SnsMessenger.channels,
+                lambda: SnsMessenger(_once("sns"), settings.optional("SMS_SENDER_ID")),
+            )
+        }
+        if sender := settings.optional("EMAIL_SENDER"):
+            configuration_set = settings.optional("EMAIL_CONFIGURATION_SET")
+            offers[SesMessenger.name] = Offer(
+                SesMessenger.channels,
+                lambda: SesMessenger(_once("sesv2"), sender, configuration_set),
+            )
+        if settings.sandbox_enabled:
+            table_name = settings.required("SESSIONS_TABLE")
+            offers[SandboxMessenger.name] = Offer(
+                SandboxMessenger.channels,
+                lambda: SandboxMessenger(self._dynamodb, table_name, clock),
+            )
+        return Sender(
+            verifications=self._verifications,
+            route=Routing(settings.routes, offers),
+            code_keys=self._code_keys,
+            telemetry=self.telemetry,
+            clock=clock,
+        )
+
+
+def _once(service: str) -> Any:
+    """A client that never repeats a call: a message may have been sent by the first."""
+    return make_client(service, attempts=1, read=5)

@@ -30,9 +30,19 @@ def health() -> Answer:
     return Answer(200, {"status": "ok"})
 
 
+# What every address takes; the template sends all other methods here, for a 405.
+METHODS = {
+    "/v1/health": "GET",
+    "/v1/verifications": "GET, POST",
+    "/v1/verifications/{id}": "GET, DELETE",
+    "/v1/verifications/{id}/resend": "POST",
+    "/v1/verifications/{id}/verify": "POST",
+}
+
 handler = stack.handler(
     "lookup",
     {"GET /v1/verifications/{id}": one, "GET /v1/verifications": several},
     direct=direct,
     open_routes={"GET /v1/health": health},
+    methods=METHODS,
 )

@@ -73,6 +73,7 @@ class ServiceError(Exception):
         retry_after: seconds after which repeating makes sense, as in RFC 9110 §10.2.3.
         faults: the fields that were refused.
         verification_id: the verification the error speaks of, when the caller may know it.
+        allow: the methods that the address takes, after one that it does not.
     """
 
     code = "internal_error"
@@ -86,12 +87,14 @@ class ServiceError(Exception):
         retry_after: int | None = None,
         faults: Sequence[FieldFault] = (),
         verification_id: str | None = None,
+        allow: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.retry_after = retry_after
         self.faults = tuple(faults)
         self.verification_id = verification_id
+        self.allow = allow
 
 
 class InvalidJson(ServiceError):

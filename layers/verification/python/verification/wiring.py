@@ -54,6 +54,7 @@ class Stack:
         routes: Mapping[str, Respond],
         direct: Respond,
         open_routes: Mapping[str, Callable[[], Answer]] | None = None,
+        methods: Mapping[str, str] | None = None,
     ) -> Handler:
         """The frame around a function's answers."""
         directory = Directory(
@@ -70,6 +71,7 @@ class Stack:
             self.telemetry,
             self._settings.deployment_alias,
             open_routes,
+            methods,
         )
 
     def start(self) -> "Start":
@@ -130,7 +132,7 @@ class Stack:
 
     @functools.cached_property
     def _dynamodb(self) -> Any:
-        return make_client("dynamodb", attempts=3)
+        return make_client("dynamodb", attempts=3, read=2)
 
     @functools.cached_property
     def _secrets_manager(self) -> Any:

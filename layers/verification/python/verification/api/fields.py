@@ -68,7 +68,7 @@ def read_fields(model: type[_Model], values: Mapping[str, Any]) -> _Model:
 
 def _name(location: tuple[int | str, ...]) -> str:
     # A field's name may be the caller's own: only what is printable comes back.
-    name = ".".join(str(part) for part in location)
+    name = ".".join(str(part) for part in location) or "body"
     return name.encode("ascii", "replace").decode()[:_MAX_FIELD_NAME]
 
 

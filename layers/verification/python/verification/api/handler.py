@@ -9,7 +9,6 @@ from ..telemetry import Telemetry
 from .events import Answer, Call, Clients, LambdaContext, is_http, read_direct, read_http, route_of
 
 type Respond = Callable[[Call], Answer]
-type Route = Callable[[Call], Answer]
 
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 
@@ -21,8 +20,10 @@ class Handler:
         operation: its name in the logs.
         routes: what answers each `METHOD /resource` of API Gateway.
         direct: what answers direct invokes.
+        clients: who may call.
+        deployment_alias: the one alias that is no client's name.
         open_routes: what answers without credentials.
-        clients: makes the directory; not called before the first request that needs it.
+        methods: for each resource the methods it takes, for the answer to the others.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Handler:
         telemetry: Telemetry,
         deployment_alias: str,
         open_routes: Mapping[str, Callable[[], Answer]] | None = None,
+        methods: Mapping[str, str] | None = None,
     ) -> None:
         self._operation = operation
         self._routes = routes
@@ -42,6 +44,7 @@ class Handler:
         self._telemetry = telemetry
         self._deployment_alias = deployment_alias
         self._open_routes = open_routes or {}
+        self._methods = methods or {}
 
     def __call__(self, event: Any, context: LambdaContext) -> Any:
         self._telemetry.begin(context.aws_request_id)
@@ -68,7 +71,7 @@ class Handler:
             return self._direct, call
         respond = self._routes.get(route_of(event))
         if respond is None:
-            raise MethodNotAllowed
+            raise MethodNotAllowed(allow=self._methods.get(event["resource"], ""))
         return respond, read_http(event, context.get_remaining_time_in_millis, self._clients)
 
 
@@ -93,6 +96,8 @@ def problem(error: ServiceError, request_id: str) -> Answer:
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §11.6.1
+    if error.allow is not None:
+        headers["Allow"] = error.allow  # RFC 9110 §15.5.6
     return Answer(error.status, body, headers)
 
 
@@ -107,4 +112,4 @@ def _over_http(answer: Answer) -> dict[str, Any]:
 
 def _direct(answer: Answer) -> Any:
     """Plain JSON; errors under a key of their own, so that no answer can be mistaken for one."""
-    return {"error": answer.body} if answer.status >= 400 else answer.body
+    return {"error": answer.body} if answer.status >= 400 else answer.body or {}

@@ -193,7 +193,7 @@ def read_record(items: list[Mapping[str, Any]]) -> Record | None:
     )
     return Record(
         verification,
-        Details(**{name: beside.get(name) for name in DETAILS}),
-        # TTL deletes the two items apart: an older life of this id may have left its sends.
+        # TTL deletes the two items apart: an older life of this id may have left things beside it.
+        Details(**{name: beside.get(name) for name in DETAILS if verification.detailed}),
         tuple(send for send in sends if send.at >= verification.created_at),
     )

@@ -1,0 +1,133 @@
+"""The operations on fakes: everything but AWS."""
+
+from collections.abc import Mapping
+
+from verification.domain.destination import Destination, TestDestination
+from verification.domain.limits import parse_limits
+from verification.domain.policy import Client, Profile
+from verification.domain.verification import Channel, Details
+from verification.operations.delete import Delete
+from verification.operations.lookup import Lookup
+from verification.operations.resend import LookAfter, Resend
+from verification.operations.sending import Sender
+from verification.operations.start import Start, StartCommand
+from verification.operations.verify import Verify
+from verification.settings import Limits
+
+from .clock import CountingRandom, SettableClock
+from .keys import FixedCodeKeys, identity_key
+from .providers import FakeMessenger, FakeRoute
+from .telemetry import RecordingTelemetry
+from .verifications import InMemoryVerifications
+from .watches import RecordingWatches
+
+CLIENT = Client("shop", Profile("Shop"))
+RETENTION = 3600  # seconds
+
+
+class FakeStack:
+    """One stack in memory; its parts are public, to be set and looked at.
+
+    Args:
+        sends, guesses, short_code_guesses: limits such as `5/10m`; wide by default.
+        test_destinations: see `parse_test_destinations`.
+    """
+
+    def __init__(
+        self,
+        sends: str = "1000/10m",
+        guesses: str = "1000/24h",
+        short_code_guesses: str = "1000/24h",
+        test_destinations: Mapping[str, TestDestination] | None = None,
+    ) -> None:
+        self.journal: list[str] = []
+        self.clock = SettableClock()
+        self.verifications = InMemoryVerifications(journal=self.journal)
+        self.watches = RecordingWatches(self.journal)
+        self.messenger = FakeMessenger(journal=self.journal)
+        self.code_keys = FixedCodeKeys()
+        self.telemetry = RecordingTelemetry()
+        send_limits = parse_limits("destination_sends", sends)
+        sender = Sender(
+            self.verifications,
+            FakeRoute(self.messenger),
+            self.code_keys,
+            self.telemetry,
+            self.clock,
+        )
+        self.start = Start(
+            verifications=self.verifications,
+            watches=self.watches,
+            sender=sender,
+            code_keys=self.code_keys,
+            identity_key=identity_key,
+            limits=Limits(
+                send_limits,
+                parse_limits("destination_guesses", guesses),
+                parse_limits("destination_short_code_guesses", short_code_guesses),
+            ),
+            test_destinations=test_destinations or {},
+            retention_seconds=RETENTION,
+            telemetry=self.telemetry,
+            clock=self.clock,
+            random=CountingRandom(),
+        )
+        self.verify = Verify(
+            verifications=self.verifications,
+            code_keys=self.code_keys,
+            identity_key=identity_key,
+            telemetry=self.telemetry,
+            clock=self.clock,
+            random=CountingRandom(),
+        )
+        self.lookup = Lookup(self.verifications, identity_key, self.clock)
+        self.delete = Delete(self.verifications, self.telemetry)
+        self.resend = Resend(
+            verifications=self.verifications,
+            watches=self.watches,
+            sender=sender,
+            send_limits=send_limits,
+            clock=self.clock,
+        )
+        self.look_after = LookAfter(
+            verifications=self.verifications,
+            watches=self.watches,
+            sender=sender,
+            send_limits=send_limits,
+            telemetry=self.telemetry,
+            clock=self.clock,
+        )
+
+
+def start_command(
+    to: str = "+31612345678",
+    *,
+    client: Client = CLIENT,
+    country: str | None = "NL",
+    channel: Channel | None = None,
+    code_length: int = 6,
+    validity: int = 300,
+    max_attempts: int = 5,
+    max_sends: int = 5,
+    request: bytes = b"{}",
+    resend_after: int | None = None,
+    details: Details | None = None,
+    purpose: str | None = None,
+    idempotency_key: str | None = None,
+) -> StartCommand:
+    """A start with the native defaults."""
+    destination = Destination(to, None if "@" in to else country)
+    return StartCommand(
+        client=client,
+        to=destination,
+        channel=channel or destination.channels[0],
+        code_length=code_length,
+        validity=validity,
+        max_attempts=max_attempts,
+        max_sends=max_sends,
+        request=request,
+        resend_after=resend_after,
+        details=details,
+        purpose=purpose,
+        idempotency_key=idempotency_key,
+    )

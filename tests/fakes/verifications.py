@@ -1,0 +1,242 @@
+"""Verifications in memory, with the promises of `storage.verifications` kept.
+
+The same contract tests run against this and against DynamoDB. One lock makes each method as
+atomic as one conditional write; what goes in and comes out is copied.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from verification.domain.identifiers import VerificationId
+from verification.domain.limits import Charge
+from verification.domain.verification import (
+    Details,
+    Guess,
+    Record,
+    Send,
+    Status,
+    Verdict,
+    Verification,
+    concerns,
+    judge_counted,
+    judge_refused,
+)
+from verification.errors import FieldFault, InvalidFields, LimitExceeded, NotFound
+from verification.operations.ports import Claim, Page, Remaining
+
+_CURSOR = re.compile(r"([0-9]{1,14})-([a-z2-7]{26})")
+
+
+@dataclass
+class _Beside:
+    """The item beside a verification: what it was started with, and its recorded sends."""
+
+    expires_at: int
+    details: Details = field(default_factory=Details)
+    sends: dict[int, Send] = field(default_factory=dict)
+
+
+class InMemoryVerifications:
+    """The table of verifications.
+
+    Args:
+        clock: epoch milliseconds. With one, what is past its `expires_at` is deleted at the next
+            call, as by a punctual TTL; without, never (DynamoDB's comes hours or days late).
+        journal: what is done here is noted there, to be compared in order.
+
+    Attributes:
+        failing: errors to raise in place of the methods of these names.
+    """
+
+    def __init__(
+        self, clock: Callable[[], int] | None = None, journal: list[str] | None = None
+    ) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._items: dict[str, Verification] = {}
+        self._beside: dict[str, _Beside] = {}
+        self._used: dict[tuple[str, str, bytes, int], int] = {}
+        self.journal = journal if journal is not None else []
+        self.failing: dict[str, Exception] = {}
+
+    def create(
+        self,
+        verification: Verification,
+        details: Details | None,
+        charges: Sequence[Charge],
+        remaining: Remaining,
+    ) -> Verification | None:
+        with self._lock:
+            self._begin("create")
+            now = verification.created_at
+            _refuse_impossible(charges, now)
+            existing = self._items.get(verification.token)
+            if existing and existing.expires_at > now // 1000:
+                return existing
+            self._count(charges, now)
+            self._items[verification.token] = verification
+            if details:
+                beside = _Beside(verification.expires_at, _copy(details))
+                self._beside[verification.token] = beside
+            return None
+
+    def guess(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+        with self._lock:
+            self._begin("guess")
+            found = self._items.get(guess.id.token)
+            if found is None or not concerns(guess, found):
+                return None
+            if not _is_live(found, guess.now) or found.guess_key == guess.key:
+                return found, judge_refused(guess, found)
+            counted = replace(
+                found,
+                attempts=found.attempts + 1,
+                last_guess=guess.mac,
+                guess_key=guess.key,
+                guessed_at=guess.now,
+            )
+            self._items[guess.id.token] = counted
+            return counted, judge_counted(counted)
+
+    def read(self, token: str) -> Record | None:
+        with self._lock:
+            self._begin("read")
+            return self._record(token)
+
+    def list(self, client_id: str, destination_hash: bytes, limit: int, cursor: str | None) -> Page:
+        before = None
+        if cursor is not None:
+            match = _CURSOR.fullmatch(cursor)
+            if not match:
+                raise InvalidFields(faults=[FieldFault("cursor", "is not one of ours")])
+            before = (int(match[1]), match[2])
+        with self._lock:
+            self._begin("list")
+            keys = sorted(
+                (
+                    (v.created_at, v.token)
+                    for v in self._items.values()
+                    if v.client_id == client_id and v.destination_hash == destination_hash
+                ),
+                reverse=True,
+            )
+            page = [key for key in keys if before is None or key < before][:limit]
+            records = tuple(r for _, token in page if (r := self._record(token)))
+        # As DynamoDB: a full page names a next one, which may be empty.
+        is_full = len(page) == limit
+        return Page(records, f"{page[-1][0]:014d}-{page[-1][1]}" if is_full else None)
+
+    def claim(
+        self, seen: Verification, claim: Claim, charges: Sequence[Charge], remaining: Remaining
+    ) -> Verification | None:
+        with self._lock:
+            self._begin("claim")
+            _refuse_impossible(charges, claim.sent_at)
+            found = self._items.get(seen.token)
+            if found is None:
+                raise NotFound
+            is_as_seen = (found.sends, found.lease_until) == (seen.sends, seen.lease_until)
+            if not is_as_seen or not _is_live(found, claim.sent_at):
+                return found
+            self._count(charges, claim.sent_at)
+            self._items[seen.token] = replace(
+                found,
+                sends=claim.number,
+                sent_at=claim.sent_at,
+                lease_until=claim.lease_until,
+                channel=claim.channel,
+                auto_sends=found.auto_sends + claim.automatic,
+            )
+            return None
+
+    def record_send(self, verification: Verification, send: Send) -> None:
+        with self._lock:
+            self._begin("record_send")
+            beside = self._beside.setdefault(verification.token, _Beside(verification.expires_at))
+            beside.expires_at = verification.expires_at
+            beside.sends[send.number] = send
+
+    def cancel(self, verification_id: VerificationId, client_id: str) -> bool:
+        with self._lock:
+            self._begin("cancel")
+            found = self._items.get(verification_id.token)
+            if found is None or (found.client_id, found.id) != (client_id, verification_id):
+                return False
+            self._items[verification_id.token] = replace(
+                found,
+                status=Status.CANCELED,
+                to=None,
+                destination_hash=None,
+                nonce=None,
+                code_mac=None,
+                last_guess=None,
+                reference=None,
+            )
+            if found.detailed and (beside := self._beside.get(verification_id.token)):
+                beside.details = Details()
+            return True
+
+    def _begin(self, name: str) -> None:
+        if self._clock:
+            self._delete_expired(self._clock() // 1000)
+        self.journal.append(name)
+        if name in self.failing:
+            raise self.failing[name]
+
+    def _delete_expired(self, now: int) -> None:
+        self._items = {t: item for t, item in self._items.items() if item.expires_at > now}
+        self._beside = {t: item for t, item in self._beside.items() if item.expires_at > now}
+
+    def _record(self, token: str) -> Record | None:
+        found = self._items.get(token)
+        if found is None:
+            return None
+        beside = self._beside.get(token) or _Beside(0)
+        return Record(
+            found,
+            # What an older life of this id left beside it is not its own.
+            _copy(beside.details) if found.detailed else Details(),
+            tuple(
+                send
+                for number, send in sorted(beside.sends.items())
+                if number <= found.sends and send.at >= found.created_at
+            ),
+        )
+
+    def _count(self, charges: Sequence[Charge], now: int) -> None:
+        """Count all the charges, or none of them."""
+        used = {_window(charge, now): self._used.get(_window(charge, now), 0) for charge in charges}
+        _refuse(
+            [c for c in charges if used[_window(c, now)] + c.amount > c.limit.count],
+            now,
+        )
+        for charge in charges:
+            self._used[_window(charge, now)] = used[_window(charge, now)] + charge.amount
+
+
+def _window(charge: Charge, now: int) -> tuple[str, str, bytes, int]:
+    limit = charge.limit
+    return limit.name, limit.rule, charge.subject, charge.window_index(now)
+
+
+def _is_live(verification: Verification, now: int) -> bool:
+    return verification.status_at(now) == Status.PENDING
+
+
+def _refuse_impossible(charges: Sequence[Charge], now: int) -> None:
+    _refuse([charge for charge in charges if charge.amount > charge.limit.count], now)
+
+
+def _refuse(spent: Sequence[Charge], now: int) -> None:
+    if spent:
+        worst = max(spent, key=lambda charge: charge.retry_after(now))
+        raise LimitExceeded(
+            f"The limit {worst.limit} is used up.", retry_after=worst.retry_after(now)
+        )
+
+
+def _copy(details: Details) -> Details:
+    metadata = details.metadata
+    return replace(details, metadata=dict(metadata) if metadata is not None else None)

@@ -1,0 +1,70 @@
+"""A process that starts or re-sends a verification and kills itself at one step.
+
+`python -m tests.integration.child start|resend STEP DESTINATION|ID`, with a function's
+environment. STEP is `before` or `after`, then `watch` `create` `claim` `send` `record`; or `never`.
+Prints each look that was queued before the end.
+"""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import replace
+from typing import Any
+
+from verification.wiring import Stack, clock
+
+from tests.integration.commands import CLIENT, remaining, start_command
+
+STEPS = {"create": "create", "claim": "claim", "record_send": "record", "send": "send"}
+
+
+class Killing:
+    """A port that passes calls on and kills the process before or after one of them."""
+
+    def __init__(self, port: Any, step: str) -> None:
+        self._port = port
+        self._step = step
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._port, name)
+        word = STEPS.get(name, name)
+        if word not in (*STEPS.values(), "watch"):
+            return method
+
+        def call(*arguments: Any, **options: Any) -> Any:
+            if self._step == f"before {word}":
+                os.kill(os.getpid(), signal.SIGKILL)
+            result = method(*arguments, **options)
+            if word == "watch":
+                print(json.dumps({"token": arguments[0]}), flush=True)
+            if self._step == f"after {word}":
+                os.kill(os.getpid(), signal.SIGKILL)
+            return result
+
+        return call
+
+
+def main(operation: str, step: str, subject: str) -> None:
+    stack = Stack()
+    parts: Any = stack.start() if operation == "start" else stack.resend()
+    verifications = Killing(parts.verifications, step)
+    parts = replace(
+        parts,
+        verifications=verifications,
+        watches=Killing(parts.watches, step),
+        sender=replace(
+            parts.sender,
+            verifications=verifications,
+            route=Killing(parts.sender.route, step),
+        ),
+    )
+    if operation == "start":
+        parts(start_command(subject), remaining)
+    else:
+        # A minute later, so that it is not too early.
+        replace(parts, clock=lambda: clock() + 60_000)(CLIENT.id, subject, None, remaining)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

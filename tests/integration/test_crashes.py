@@ -1,0 +1,111 @@
+"""Kill the process at each step of start and of a re-send: no verification is lost.
+
+A child process does the operation on real engines and is killed (SIGKILL) at one step. Then the
+queue's look is done as the function `resend` would do it, once the function's time is over.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from verification.domain.verification import Delivery, Status
+from verification.errors import NotFound
+from verification.operations.start import LOOK_AFTER
+from verification.wiring import clock
+
+from tests.integration.commands import CLIENT, a_number, code_in, remaining
+from tests.integration.conftest import Place
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# step -> messages in the end; None where there is no verification to speak of
+START_STEPS = {
+    "before watch": None,
+    "after watch": None,
+    "before create": None,
+    "after create": 1,
+    "before send": 1,
+    "after send": 2,  # the provider has taken it, nobody has written that down
+    "before record": 2,
+    "after record": 1,
+    "never": 1,
+}
+RESEND_STEPS = {
+    "before watch": 1,  # nothing was claimed: the first message only
+    "after watch": 1,
+    "before claim": 1,
+    "after claim": 2,
+    "before send": 2,
+    "after send": 3,
+    "before record": 3,
+    "after record": 2,
+    "never": 2,
+}
+
+
+def killed(place: Place, operation: str, step: str, subject: str) -> str:
+    """Run an operation in a child that is killed at a step; the last token it queued a look for."""
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.integration.child", operation, step, subject],
+        cwd=ROOT,
+        env=os.environ | place.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert child.returncode == (0 if step == "never" else -9), child.stderr
+    looks = [line for line in child.stdout.splitlines() if line.startswith('{"token"')]
+    return str(json.loads(looks[-1])["token"]) if looks else ""
+
+
+def look(place: Place, token: str, send: int, after: int) -> None:
+    """What the queue brings, `after` seconds from now; twice, since SQS delivers at least once."""
+    stack = place.stack()
+    later: Callable[[], int] = lambda: clock() + after * 1000  # noqa: E731 a clock
+    look_after = stack.look_after()
+    look_after = replace(look_after, clock=later, sender=replace(look_after.sender, clock=later))
+    for _ in range(2):
+        look_after(token, send, 0, remaining)
+
+
+@pytest.mark.parametrize(("step", "messages"), START_STEPS.items())
+def test_a_start_killed_at_any_step_ends_with_a_message_or_with_nothing(
+    real_place: Place, step: str, messages: int | None
+) -> None:
+    to = a_number()
+    token = killed(real_place, "start", step, to)
+    lookup = real_place.stack().lookup()
+    if token:
+        look(real_place, token, send=1, after=LOOK_AFTER)
+    if messages is None:
+        with pytest.raises(NotFound):
+            lookup.one(CLIENT.id, f"a{token}")
+        assert lookup.list(CLIENT.id, to, 10, None).records == ()
+        assert real_place.texts_to(to) == []
+        return
+    record = lookup.one(CLIENT.id, f"a{token}")
+    assert record.verification.status_at(clock()) == Status.PENDING
+    assert record.delivery_at(clock()) == Delivery.ACCEPTED
+    texts = real_place.texts_to(to)
+    assert len(texts) == messages
+    assert len({code_in(text) for text in texts}) == 1, "always the same code"
+
+
+@pytest.mark.parametrize(("step", "messages"), RESEND_STEPS.items())
+def test_a_resend_killed_at_any_step_sends_the_same_code_or_nothing(
+    real_place: Place, step: str, messages: int
+) -> None:
+    to = a_number()
+    token = killed(real_place, "start", "never", to)
+    killed(real_place, "resend", step, f"a{token}")
+    look(real_place, token, send=2, after=60 + 13)
+    texts = real_place.texts_to(to)
+    assert len(texts) == messages
+    assert len({code_in(text) for text in texts}) == 1, "always the same code"
+    record = real_place.stack().lookup().one(CLIENT.id, f"a{token}")
+    assert record.delivery_at(clock()) == Delivery.ACCEPTED

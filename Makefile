@@ -1,0 +1,111 @@
+# `make` lists what there is to do. Everything needs Python 3.13 and make; the rest is fetched.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv/.complete
+PYTHON := .venv/bin/python
+TESTS := tests # or some of them: make test TESTS=tests/unit
+PORT :=
+
+# The tools find each other, and the layers' Makefiles their Python, in the virtual environment.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# What runs on this machine is never asked through a proxy.
+export NO_PROXY := $(NO_PROXY),127.0.0.1,localhost
+export SAM_CLI_TELEMETRY := 0
+# The layers' Makefiles have their own.
+unexport PYTHON
+
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+# ---------------------------------------------------------------------------- On this machine
+
+.PHONY: up
+up: $(VENV) ## Run the whole service on this machine; PORT=4566 unless you say otherwise.
+	@$(PYTHON) -m tests.local up $(if $(PORT),--port $(PORT))
+
+.PHONY: down
+down: $(VENV) ## Stop what `make up` started.
+	@$(PYTHON) -m tests.local down
+
+.PHONY: demo
+demo: $(VENV) ## Use the running service as a program would, and print what is said.
+	@$(PYTHON) -m tests.local demo
+
+# ------------------------------------------------------------------------------ Check and build
+
+.PHONY: test
+test: build ## Run every test: unit, template, docs, artifacts, integration, end to end.
+	@VERIFY_BUILD_DIR=.aws-sam/build $(PYTHON) -m pytest $(TESTS)
+
+.PHONY: lint
+lint: $(VENV) ## Check style, types and the template.
+	ruff check .
+	ruff format --check .
+	mypy
+	cfn-lint template.yaml
+	sam validate --lint --region us-east-1
+
+.PHONY: build
+build: $(VENV) ## Build functions and layers into .aws-sam/build.
+	@$(PYTHON) -m tests.local build
+
+.PHONY: lock
+lock: $(VENV) ## Choose the newest versions of all packages and write them down, with hashes.
+	uv pip compile --upgrade $(LOCK) tests/requirements.in --output-file tests/requirements.txt
+	uv pip compile --upgrade $(LOCK) layers/dependencies/requirements.in \
+	  --constraints tests/requirements.txt --output-file layers/dependencies/requirements.txt
+
+LOCK := --quiet --universal --python-version 3.13 --generate-hashes --no-annotate --no-header \
+  --no-emit-package dnspython
+
+# --------------------------------------------------------------------------------------- On AWS
+
+.PHONY: deploy
+deploy: $(VENV) ## Build, and deploy to your AWS account; asks what it needs to know.
+	sam build
+	sam deploy --guided
+
+.PHONY: client
+client: $(VENV) ## Create a client of the deployed service: make client NAME=shop
+	@$(if $(NAME),,$(error Give the client a name: make client NAME=shop))
+	@$(PYTHON) -m verification.cli create "$(NAME)"
+
+# ------------------------------------------------------------------------------------- Tools
+
+.PHONY: venv
+venv: $(VENV) ## Install all tools into .venv.
+
+.PHONY: clean
+clean: ## Stop what runs, and remove all that was made.
+	@[ ! -e .local ] || [ ! -e $(VENV) ] || $(PYTHON) -m tests.local down
+	rm -rf .aws-sam .cache .local .venv .coverage htmlcov
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+# Prints the first Python 3.13 there is: itself, not a virtual environment made of it.
+FIND_PYTHON = for command in python3.13 python3 python \
+    "$$(pyenv which python3.13 2>/dev/null)" "$$(uv python find --system 3.13 2>/dev/null)"; do \
+  "$$command" -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); \
+    print(sys._base_executable)' 2>/dev/null && break; done
+
+# All packages at the versions and hashes of the lock. uv, at its locked hash, takes 3 seconds
+# where pip takes 40, and pip steps in where uv cannot, behind a mirror that only pip knows, say.
+# --no-deps: the lock is complete but for what it leaves out on purpose.
+$(VENV): tests/requirements.txt
+	@echo "Installing all tools into .venv ..."
+	@python="$$($(FIND_PYTHON))"; \
+	if [ -z "$$python" ] && command -v uv >/dev/null; then \
+	  uv python install 3.13 && python="$$($(FIND_PYTHON))"; fi; \
+	if [ -z "$$python" ]; then \
+	  echo "No Python 3.13 was found: install it, or install uv and run make again." >&2; exit 1; fi; \
+	"$$python" -m venv --clear .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' tests/requirements.txt > .venv/uv.txt
+	@$(PYTHON) -m pip install -qq --require-hashes --no-deps --no-compile -r .venv/uv.txt
+	@uv pip sync --quiet --python $(PYTHON) --require-hashes tests/requirements.txt || \
+	  $(PYTHON) -m pip install --require-hashes --no-deps --no-compile -r tests/requirements.txt
+	@echo "$(CURDIR)/layers/verification/python" \
+	  > .venv/lib/python3.13/site-packages/verification.pth
+	@touch $@

@@ -1,0 +1,1 @@
+"""All tests, and the local stack they run against."""

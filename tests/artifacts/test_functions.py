@@ -1,0 +1,148 @@
+"""Each function imports with the built layers and its own folder alone.
+
+The emulator runs functions inside the developer's venv, which hides what a layer lacks.
+"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local import ROOT
+from tests.template.loading import TEMPLATE
+
+from .conftest import Layers
+
+FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
+
+# Too slow at a cold start, or not for us: see DESIGN.md, "Cold start is money and waiting".
+DENIED = ("aws_lambda_powertools.event_handler", "aws_xray_sdk", "boto3", "requests")
+
+# What Lambda gives every function.
+LAMBDA_ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "made-up",
+    "AWS_SECRET_ACCESS_KEY": "made-up",
+    "AWS_SESSION_TOKEN": "made-up",
+    "AWS_REGION": "eu-west-1",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
+    "AWS_LAMBDA_FUNCTION_NAME": "function",
+    "AWS_LAMBDA_FUNCTION_VERSION": "1",
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+    "LANG": "en_US.UTF-8",
+    "TZ": ":UTC",
+}
+
+IMPORT_HANDLER = """
+import importlib, json, sys
+module, attribute = sys.argv[2].split(".")
+assert callable(getattr(importlib.import_module(module), attribute))
+print(json.dumps(list(sys.modules)))
+"""
+
+IMPORT_EVERYTHING = """
+import importlib, pkgutil
+import verification
+for module in pkgutil.walk_packages(verification.__path__, "verification."):
+    importlib.import_module(module.name)
+"""
+
+CREATE_CLIENTS = """
+import sys
+import botocore.session
+for service in sys.argv[2:]:
+    botocore.session.get_session().create_client(service)
+"""
+
+# pydantic looks for the version of email-validator, which looks for dnspython when it asks DNS.
+CHECK_EMAIL = """
+from pydantic import BaseModel, EmailStr
+class Model(BaseModel):
+    email: EmailStr
+print(Model(email="someone@gmail.com").email)
+"""
+
+
+def properties(function: str) -> dict[str, Any]:
+    """A function's properties; Globals hold what they have in common."""
+    [found] = [
+        resource["Properties"]
+        for resource in TEMPLATE["Resources"].values()
+        if resource["Properties"].get("CodeUri", "").strip("./") == f"functions/{function}"
+    ]
+    return {**TEMPLATE["Globals"]["Function"], **found}
+
+
+def environment(function: str) -> dict[str, str]:
+    """A function's variables: parameters at their defaults, placeholders for the rest."""
+    common = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    own = properties(function)["Environment"]["Variables"]
+    parameters = TEMPLATE["Parameters"]
+    variables = {}
+    for name, value in {**common, **own}.items():
+        if isinstance(value, dict):
+            parameter = parameters.get(value.get("Ref"), {})
+            value = parameter.get("Default", f"made-up-{name.lower()}")
+        variables[name] = str(value)
+    return variables
+
+
+def run_bare(
+    layers: Layers, script: str, *arguments: str, folder: Path, variables: dict[str, str]
+) -> str:
+    """Run a script in a Python with the layers, without site-packages and our environment.
+
+    Args:
+        script: what to run; its own arguments begin at sys.argv[2].
+        folder: of the function, first on the path as on Lambda.
+        variables: added to what Lambda gives every function.
+
+    Returns:
+        What it printed.
+    """
+    path = [str(folder), str(layers.verification), str(layers.dependencies)]
+    script = f"import json, sys; sys.path[:0] = json.loads(sys.argv[1])\n{script}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", script, json.dumps(path), *arguments],
+        cwd="/",
+        env=LAMBDA_ENVIRONMENT | variables,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_there_are_functions() -> None:
+    assert FUNCTIONS
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_imports_with_the_layers_alone(function: str, layers: Layers) -> None:
+    printed = run_bare(
+        layers,
+        IMPORT_HANDLER,
+        properties(function)["Handler"],
+        folder=ROOT / "functions" / function,
+        variables=environment(function),
+    )
+    denied = tuple(f"{name}." for name in DENIED)
+    assert [name for name in json.loads(printed) if f"{name}.".startswith(denied)] == []
+
+
+def test_every_module_of_ours_imports_with_the_layers_alone(layers: Layers, tmp_path: Path) -> None:
+    run_bare(layers, IMPORT_EVERYTHING, folder=tmp_path, variables={})
+
+
+def test_clients_of_all_services_can_be_made(layers: Layers, tmp_path: Path) -> None:
+    services = (ROOT / "layers/dependencies/aws-services.txt").read_text().split()
+    run_bare(layers, CREATE_CLIENTS, *services, folder=tmp_path, variables={})
+
+
+def test_pydantic_checks_addresses_without_dns(layers: Layers, tmp_path: Path) -> None:
+    printed = run_bare(layers, CHECK_EMAIL, folder=tmp_path, variables={})
+    assert printed.strip() == "someone@gmail.com"

@@ -1,0 +1,113 @@
+"""What is inside the two built layers."""
+
+import importlib.metadata
+import importlib.util
+import marshal
+import re
+import struct
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from types import CodeType
+
+import pytest
+
+from tests.local import ROOT
+
+from .conftest import Layers
+
+UNCHECKED_HASH = 0b01  # PEP 552: bit 0 says "by hash", bit 1 "look at the source" is not set
+ELF_MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine in the header of an ELF file
+
+
+@pytest.fixture(params=["dependencies", "verification"])
+def layer(request: pytest.FixtureRequest, layers: Layers) -> Path:
+    folder: Path = getattr(layers, request.param)
+    return folder
+
+
+def read_lock(path: Path) -> dict[str, str]:
+    """The version of each package in a requirements.txt."""
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text(), re.MULTILINE))
+
+
+def versions(distributions: Iterable[importlib.metadata.Distribution]) -> dict[str, str]:
+    return {re.sub(r"[-_.]+", "-", d.name).lower(): d.version for d in distributions}
+
+
+def test_each_source_is_compiled_and_nothing_else(layer: Path) -> None:
+    sources = {importlib.util.cache_from_source(str(path)) for path in layer.rglob("*.py")}
+    assert sources == {str(path) for path in layer.rglob("*.pyc")}
+
+
+def test_bytecode_is_used_whatever_the_date_of_its_source(layer: Path) -> None:
+    for source in layer.rglob("*.py"):
+        compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert compiled[:4] == importlib.util.MAGIC_NUMBER, source
+        assert int.from_bytes(compiled[4:8], "little") == UNCHECKED_HASH, source
+        assert compiled[8:16] == importlib.util.source_hash(source.read_bytes()), source
+
+
+def test_tracebacks_name_files_as_lambda_has_them(layer: Path) -> None:
+    for source in layer.rglob("*.py"):
+        compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        code = marshal.loads(compiled[16:])  # noqa: S302 - we compiled it
+        assert isinstance(code, CodeType)
+        assert code.co_filename == f"/opt/python/{source.relative_to(layer)}"
+
+
+def test_the_layer_holds_the_lock_and_no_more(layers: Layers) -> None:
+    distributions = importlib.metadata.distributions(path=[str(layers.dependencies)])
+    assert versions(distributions) == read_lock(ROOT / "layers/dependencies/requirements.txt")
+    for unwanted in ("boto3", "requests"):  # slow at a cold start: see DESIGN.md
+        assert not (layers.dependencies / unwanted).exists()
+
+
+def test_functions_run_with_the_same_versions_here() -> None:
+    layer = read_lock(ROOT / "layers/dependencies/requirements.txt")
+    assert layer.items() <= read_lock(ROOT / "tests/requirements.txt").items()
+    assert layer.items() <= versions(importlib.metadata.distributions()).items()
+
+
+def test_locks_name_no_server_and_hash_everything() -> None:
+    for lock in ("layers/dependencies/requirements.txt", "tests/requirements.txt"):
+        text = (ROOT / lock).read_text()
+        assert "://" not in text
+        entries = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
+        assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_extensions_are_there_for_both_architectures(layers: Layers) -> None:
+    found = {name: set[str]() for name in ELF_MACHINES}
+    for path in layers.dependencies.rglob("*.so*"):
+        machine = struct.unpack_from("<H", path.read_bytes(), offset=18)[0]
+        [architecture] = [name for name in ELF_MACHINES if f"-{name}-" in path.name]
+        assert machine == ELF_MACHINES[architecture], path
+        found[architecture].add(str(path).replace(architecture, "*"))
+    assert found["x86_64"] == found["aarch64"] != set()
+
+
+def test_botocore_knows_the_services_in_use_and_no_others(layers: Layers) -> None:
+    data = layers.dependencies / "botocore/data"
+    there = {path.name for path in data.iterdir() if path.is_dir()}
+    assert there == set((ROOT / "layers/dependencies/aws-services.txt").read_text().split())
+
+    calls = re.compile(r"\b(?:make_client|_once)\(\s*\"([a-z0-9-]+)\"")
+    sources = (path.read_text() for path in layers.verification.rglob("*.py"))
+    assert there == {service for source in sources for service in calls.findall(source)}
+
+
+def test_the_zipped_layers_are_small(
+    layers: Layers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {}
+    for name, folder in vars(layers).items():
+        archive = tmp_path / f"{name}.zip"
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+            for path in folder.rglob("*"):
+                file.write(path, path.relative_to(folder.parent))
+        sizes[name] = archive.stat().st_size / 1e6
+    with capsys.disabled():
+        print(f"\nzipped layers: {', '.join(f'{k} {v:.2f} MB' for k, v in sizes.items())}")
+    assert sizes["dependencies"] <= 12
+    assert sizes["verification"] <= 0.5

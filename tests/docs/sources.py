@@ -1,0 +1,93 @@
+"""The documents, and the template they are compared with."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # it has no types
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")))
+
+
+@cache
+def read(name: str) -> str:
+    """A file, by its path from the root."""
+    return (ROOT / name).read_text()
+
+
+@cache
+def template() -> dict[str, Any]:
+    """template.yaml."""
+    loaded: dict[str, Any] = yaml_parse(read("template.yaml"))
+    return loaded
+
+
+def resources(kind: str) -> dict[str, Any]:
+    """The template's resources of one type."""
+    return {n: r for n, r in template()["Resources"].items() if r["Type"] == kind}
+
+
+def api_events() -> dict[str, set[str]]:
+    """What API Gateway hands to each function: `METHOD /resource`, by the function's folder."""
+    return {
+        Path(function["Properties"]["CodeUri"]).name: {
+            f"{e['Properties']['Method'].upper()} {e['Properties']['Path']}"
+            for e in function["Properties"].get("Events", {}).values()
+            if e["Type"] == "Api"
+        }
+        for function in resources("AWS::Serverless::Function").values()
+    }
+
+
+@cache
+def openapi() -> dict[str, Any]:
+    """docs/openapi.yaml."""
+    loaded: dict[str, Any] = yaml.safe_load(read("docs/openapi.yaml"))
+    return loaded
+
+
+def resolved(node: Any) -> Any:
+    """A part of docs/openapi.yaml with each `$ref` replaced by what it names."""
+    if isinstance(node, list):
+        return [resolved(part) for part in node]
+    if not isinstance(node, dict):
+        return node
+    rest = {name: resolved(part) for name, part in node.items() if name != "$ref"}
+    if "$ref" not in node:
+        return rest
+    target: Any = openapi()
+    for name in node["$ref"].removeprefix("#/").split("/"):
+        target = target[name]
+    return resolved(target) | rest
+
+
+def schema(name: str) -> dict[str, Any]:
+    """One of the schemas of docs/openapi.yaml, complete in itself."""
+    found: dict[str, Any] = resolved(openapi()["components"]["schemas"][name])
+    return found
+
+
+def rows(document: str, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, without its head."""
+    lines = iter(read(document).splitlines())
+    for line in lines:
+        if re.fullmatch(rf"#+ {re.escape(heading)}", line):
+            break
+    else:
+        raise LookupError(f"{document} has no heading {heading!r}")
+    table: list[list[str]] = []
+    for line in lines:
+        if line.startswith("|"):
+            table.append([c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]])
+        elif table or line.startswith("#"):
+            break
+    assert table, f"{document} has no table under {heading!r}"
+    return table[2:]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", read(document), re.S | re.M)

@@ -1,0 +1,155 @@
+"""docs/operations.md: its tables name what the code logs and counts, its commands work."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.docs.sources import ROOT, blocks, read, resources, rows, template
+from verification.cli import build_parser
+from verification.domain.identifiers import VerificationId
+from verification.domain.verification import (
+    Channel,
+    Reason,
+    Send,
+    SendOutcome,
+    Status,
+    Verdict,
+    Verification,
+)
+from verification.storage.secrets import MAX_AGE_SECONDS, StoredCodeKeys
+from verification.telemetry import Telemetry
+
+PACKAGE = ROOT / "layers/verification/python/verification"
+VERIFICATION = Verification(
+    token="fictionalverificationtoken",
+    kid="a",
+    client_id="shop",
+    status=Status.PENDING,
+    channel=Channel.SMS,
+    created_at=1,
+    valid_until=2,
+    expires_at=3,
+    code_length=6,
+    max_attempts=5,
+    max_sends=5,
+    sends=1,
+    sent_at=1,
+    lease_until=1,
+    brand="Shop",
+    to="+447700900123",
+    country="GB",
+)
+LEVELS = {"_log": "INFO", "info": "INFO", "warn": "WARNING", "crashed": "ERROR"}
+
+
+def backticked(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+def test_the_metrics_are_those_that_are_counted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Docs")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "verification")
+    telemetry = Telemetry()
+    telemetry.started(VERIFICATION)
+    for outcome in SendOutcome:
+        telemetry.sent(VERIFICATION, Send(1, Channel.SMS, "sns", outcome, 1))
+    telemetry.judged(VERIFICATION, Verdict(True))
+    telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT))
+    telemetry.canceled(VerificationId("a", VERIFICATION.token))
+    counted = {}
+    for line in capsys.readouterr().out.splitlines():
+        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", ()):
+            (dimensions,), (metric,) = directive["Dimensions"], directive["Metrics"]
+            counted[metric["Name"]] = set(dimensions)
+    written = {
+        row[0].strip("`"): {*backticked(row[1]), "service"}
+        for row in rows("docs/operations.md", "Metrics")
+    }
+    assert written == counted
+
+
+def test_the_log_messages_are_those_of_the_code() -> None:
+    logged = {
+        (node.args[0].value, LEVELS[node.func.attr])
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in LEVELS
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+    written = {(row[0].strip("`"), row[1]) for row in rows("docs/operations.md", "Logs")}
+    assert written == logged
+
+
+def test_the_alarms_are_those_of_the_template() -> None:
+    written = [row[0].strip("`") for row in rows("docs/operations.md", "Alarms")]
+    assert sorted(written) == sorted(resources("AWS::CloudWatch::Alarm"))
+
+
+def test_every_output_that_is_used_exists() -> None:
+    text = read("docs/operations.md").replace(
+        "${name}FunctionArn", "StartFunctionArn) $(out VerifyFunctionArn"
+    )
+    used = set(re.findall(r"\$\(out (\w+)\)", text))
+    assert used and used <= template()["Outputs"].keys()
+
+
+def test_every_command_of_the_cli_is_one() -> None:
+    lines = re.findall(
+        r"^\.venv/bin/python -m verification\.cli (.+)$", read("docs/operations.md"), re.M
+    )
+    assert len(lines) == 7
+    for line in lines:
+        build_parser().parse_args(line.partition("#")[0].split())
+
+
+class Secrets:
+    """Secrets Manager with one secret."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_secret_value(self, **_: Any) -> dict[str, str]:
+        return {"SecretString": self.text}
+
+
+def test_the_steps_of_a_rotation_leave_a_secret_that_the_code_takes() -> None:
+    text = json.dumps({"newest": "a", "a": "x" * 64})
+    scripts = re.findall(r"python3 -c '(import json.*?)'", read("docs/operations.md"), re.S)
+    found = []
+    for script in scripts:
+        script = script.replace("\n   ", "\n")  # the list item's indent
+        done = subprocess.run(
+            [sys.executable, "-c", script], input=text, capture_output=True, text=True, check=True
+        )
+        text = done.stdout
+        keys = StoredCodeKeys(Secrets(text), "code-keys", lambda: 0)
+        newest, _ = keys.newest()
+        found.append((newest, keys.get("a") is not None, keys.get("b") is not None))
+    assert found == [("a", True, True), ("b", True, True), ("b", False, True)]
+
+
+def test_the_waits_of_a_rotation_are_those_of_the_code() -> None:
+    text = read("docs/operations.md")
+    assert f"after {MAX_AGE_SECONDS} seconds at most" in text
+    assert text.count("Wait 5 minutes") == 2 and MAX_AGE_SECONDS == 5 * 60
+
+
+def test_the_policy_for_direct_invokes_is_json_that_ends_in_an_alias() -> None:
+    (block,) = blocks("docs/operations.md", "json")
+    assert json.loads(block)["Resource"].split(":")[-2:] == ["serverless-verify-*", "shop-k3q7m2xa"]
+
+
+def test_every_function_can_be_reached_by_an_alias() -> None:
+    functions = {name.removesuffix("Function") for name in resources("AWS::Serverless::Function")}
+    (loop,) = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
+    assert set(loop.split()) == functions

@@ -1,0 +1,137 @@
+"""README.md: its examples are taken, its tables say what the code and the template say."""
+
+import ast
+import json
+import re
+import shlex
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.docs.sources import blocks, openapi, rows, schema, template
+from verification.api.body import MAX_BODY_BYTES
+from verification.api.events import Call
+from verification.api.native.lookup import MAX_PAGE, read_list, read_lookup
+from verification.api.native.resend import read_resend
+from verification.api.native.start import read_start
+from verification.api.native.verify import read_verify
+from verification.domain import policy
+from verification.domain.messages import MAX_CHARACTERS, MAX_SEGMENTS
+from verification.storage.directory import CACHE_SECONDS
+from verification.storage.secrets import MAX_AGE_SECONDS
+
+READERS: dict[tuple[str, str], Any] = {
+    ("POST", "/v1/verifications"): read_start,
+    ("GET", "/v1/verifications"): read_list,
+    ("GET", "/v1/verifications/{id}"): read_lookup,
+    ("DELETE", "/v1/verifications/{id}"): lambda call: None,
+    ("POST", "/v1/verifications/{id}/verify"): read_verify,
+    ("POST", "/v1/verifications/{id}/resend"): read_resend,
+}
+
+
+def call(fields: Any) -> Call:
+    client = policy.Client("shop", policy.Profile("Shop"))
+    return Call(client, fields, "afictionalverificationtoken", None, lambda: 10_000)
+
+
+def curls() -> list[list[str]]:
+    """The words of each curl command."""
+    text = "\n".join(blocks("README.md", "sh")).replace("\\\n", " ")
+    return [shlex.split(line) for line in text.splitlines() if line.startswith("curl ")]
+
+
+def cell(value: object) -> str:
+    return f"`{value}`" if str(value) else "empty"
+
+
+@pytest.mark.parametrize("words", curls(), ids=lambda words: words[1])
+def test_an_example_is_a_request_that_is_taken(words: list[str]) -> None:
+    options = dict(zip(words[1:], words[2:], strict=False))
+    method = options.get("-X", "POST" if "-d" in words else "GET")
+    (address,) = (word for word in words if word.startswith("$API"))
+    url = urlsplit(address.removeprefix("$API").replace("$ID", "{id}"))
+    fields = json.loads(options["-d"]) if "-d" in words else dict(parse_qsl(url.query))
+    assert method.lower() in openapi()["paths"][url.path]
+    assert ("-d" in words) == ("Content-Type: application/json" in words)
+    READERS[method, url.path](call(fields))
+
+
+def test_every_operation_has_an_example() -> None:
+    assert len(curls()) == 7
+
+
+def test_every_answer_shown_looks_as_it_is_written() -> None:
+    kinds = []
+    for block in blocks("README.md", "json"):
+        value = json.loads(block)
+        kind = "Verdict" if "valid" in value else "Problem" if "code" in value else "Verification"
+        Draft202012Validator(schema(kind)).validate(value)
+        kinds.append(kind)
+    assert kinds == ["Verification", "Verdict", "Problem"]
+
+
+def test_the_direct_invoke_sends_a_payload_that_is_taken() -> None:
+    (block,) = blocks("README.md", "python")
+    (payload,) = (
+        ast.literal_eval(node.args[0])
+        for node in ast.walk(ast.parse(block))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "json.dumps"
+    )
+    assert read_start(call(payload)).to.value == "+447700900123"
+
+
+def test_the_settings_are_the_parameters_of_the_template() -> None:
+    written = [row[:2] for row in rows("README.md", "Settings")]
+    parameters = template()["Parameters"].items()
+    assert written == [[f"`{name}`", cell(p["Default"])] for name, p in parameters]
+    assert all(row[2] for row in rows("README.md", "Settings"))
+
+
+def test_the_limits_of_a_request_are_those_of_the_code() -> None:
+    written = {row[0].strip("`"): row[1:3] for row in rows("README.md", "Limits")}
+    bounds = {
+        "code_length": policy.CODE_LENGTH,
+        "validity": policy.VALIDITY,
+        "max_attempts": policy.MAX_ATTEMPTS,
+        "max_sends": policy.MAX_SENDS,
+        "resend_after": policy.RESEND_AFTER,
+    }
+    assert written == {
+        name: ["off" if name == "resend_after" else str(b.default), f"{b.lowest}–{b.highest}"]
+        for name, b in bounds.items()
+    }
+
+
+def test_the_limits_for_all_are_those_of_the_code() -> None:
+    assert rows("README.md", "Limits for all") == [
+        ["Seconds between two asked-for sends", str(policy.RESEND_INTERVAL)],
+        ["Automatic sends of a verification", str(policy.AUTOMATIC_SENDS)],
+        ["Bytes of a body", str(MAX_BODY_BYTES)],
+        ["Verifications on a page", str(MAX_PAGE)],
+        ["Characters of a template", str(MAX_CHARACTERS)],
+        ["SMS segments of a message", str(MAX_SEGMENTS)],
+        ["Seconds until a revoked client is shut out", str(CACHE_SECONDS)],
+        ["Seconds until a new code key is in use everywhere", str(MAX_AGE_SECONDS)],
+    ]
+
+
+def test_the_cost_adds_up() -> None:
+    table = rows("README.md", "What 1,000 verifications cost")
+    costs = {row[0]: row[3] for row in table}
+    services = [row[0] for row in table if re.fullmatch(r"0\.\d{4}", row[3])]
+    assert len(services) == 6
+    assert f"**{sum(float(costs[name]) for name in services):.2f}**" == costs["**Together**"]
+
+
+def test_the_cost_counts_a_transaction_of_as_many_items_as_there_are_limits() -> None:
+    parameters = template()["Parameters"]
+    limits = [parameters[name]["Default"].split() for name in ("SendLimits", "GuessLimits")]
+    items = 1 + sum(len(rules) for rules in limits)
+    units = 2 * items + 3  # the index, the record of the send, the guess
+    (counted,) = (
+        row[1] for row in rows("README.md", "What 1,000 verifications cost") if "writes" in row[0]
+    )
+    assert counted.startswith(f"{units} units: a transaction of {items} items ({2 * items})")

@@ -1,0 +1,1 @@
+"""The deployed stack, used as its callers use it."""

@@ -1,0 +1,59 @@
+"""Short ways to say what the end-to-end tests do."""
+
+import random
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from tests.local.stack import Answer, Stack
+
+
+def a_number() -> str:
+    """A Dutch mobile number that no other test uses."""
+    return f"+3164{random.randrange(10_000_000):07d}"
+
+
+def start(stack: Stack, to: str, **fields: Any) -> dict[str, Any]:
+    """Start a verification that must be accepted."""
+    answer = stack.call("POST", "/v1/verifications", {"to": to, **fields})
+    assert answer.status == 201, answer
+    body: dict[str, Any] = answer.body
+    return body
+
+
+def call_raw(
+    stack: Stack,
+    method: str,
+    path: str,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """Call the API with headers of one's own; bytes and text go out as they are."""
+    raw = isinstance(body, bytes | str)
+    answer = requests.request(
+        method,
+        stack.api_url + path,
+        json=None if raw else body,
+        data=body if raw else None,
+        headers={
+            "Authorization": stack.credentials.bearer,
+            "Content-Type": "application/json",
+            **(headers or {}),
+        },
+        timeout=30,
+    )
+    return Answer(answer.status_code, answer.headers, answer.json() if answer.content else None)
+
+
+def code_in(message: str) -> str:
+    """The code that begins a message."""
+    found = re.match(r"\d{4,16}", message)
+    assert found, message
+    return found[0]
+
+
+def wrong(code: str, n: int = 1) -> str:
+    """The n-th code that is not this one."""
+    return f"{(int(code) + n) % 10 ** len(code):0{len(code)}d}"

@@ -1,0 +1,50 @@
+"""python -m tests.local build|up|down|demo"""
+
+import argparse
+import signal
+import sys
+from types import FrameType
+
+from tests.local import LocalError
+from tests.local.demo import demo
+from tests.local.deploy import build
+from tests.local.up import down, step, up
+
+
+def main() -> int:
+    """Run a command; problems are said in plain words on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m tests.local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("build", help="build functions and layers")
+    upping = commands.add_parser("up", help="run the whole service on this machine")
+    upping.add_argument("--port", type=int, help="port of 127.0.0.1, 4566 if not given")
+    commands.add_parser("down", help="stop it")
+    commands.add_parser("demo", help="use it as a program would")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, interrupt)  # so that it cleans up as it does after Ctrl-C
+    try:
+        if arguments.command == "build":
+            with step("Building functions and layers with SAM"):
+                build()
+        elif arguments.command == "up":
+            up(arguments.port)
+        elif arguments.command == "down":
+            down()
+        else:
+            demo()
+    except LocalError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. What this run had started is stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """End as if Ctrl-C had been typed."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Build the real template with SAM and deploy it into an emulator through CloudFormation."""
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.local import ROOT
+from tests.local.emulator import KEYS, REGION, aws
+from tests.local.processes import locked, run
+
+STACK_NAME = "serverless-verify"
+STAGE = "local"
+EMAIL_SENDER = "verify@example.org"
+BUILD = ROOT / ".aws-sam" / "build"
+# A section that samconfig.toml does not have: what is in it is about the user's AWS account.
+_NO_CONFIGURATION = ("--config-env", "on-this-machine")
+BIN = Path(sys.executable).parent  # of the virtual environment: sam, and python3.13 for the layers
+
+PARAMETERS = {
+    "Architecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+    "Stage": STAGE,
+    "Routes": "sms=sns; voice=sandbox; email=ses",
+    "EmailSender": EMAIL_SENDER,
+    "SandboxEnabled": "true",
+    "DeletionProtection": "false",
+}
+
+
+def build(template: Path = ROOT / "template.yaml", directory: Path = BUILD) -> Path:
+    """Build functions and layers into `directory`; of the layers only those that changed.
+
+    Two processes that build into one directory take turns.
+    """
+    options = [
+        *_NO_CONFIGURATION,
+        *("--template-file", str(template)),
+        *("--build-dir", str(directory)),
+        *("--cache-dir", str(directory.with_name("cache"))),
+        *("--cached", "--parallel"),
+        *("--parameter-overrides", *overrides(PARAMETERS)),
+    ]
+    with locked(directory.with_name(directory.name + ".lock")):
+        run([BIN / "sam", "build", *options], "sam build", environment())
+    return directory
+
+
+def deploy(
+    endpoint_url: str,
+    directory: Path = BUILD,
+    stack_name: str = STACK_NAME,
+    parameters: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Deploy what `build` made into an emulator, creating the stack or changing it.
+
+    `parameters` go over PARAMETERS. Returns the stack's outputs.
+    """
+    # SES refuses senders nobody vouched for, here as on AWS.
+    aws(endpoint_url, "ses").verify_email_identity(EmailAddress=EMAIL_SENDER)
+    options = [
+        *_NO_CONFIGURATION,
+        *("--template-file", str(directory / "template.yaml")),
+        *("--stack-name", stack_name),
+        *("--region", REGION),
+        "--resolve-s3",
+        "--no-confirm-changeset",
+        "--no-fail-on-empty-changeset",
+        "--no-progressbar",
+        *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+        *("--parameter-overrides", *overrides(PARAMETERS | dict(parameters or {}))),
+    ]
+    with locked(directory.with_name(directory.name + ".lock")):
+        run([BIN / "sam", "deploy", *options], "sam deploy", environment(endpoint_url))
+    return outputs(endpoint_url, stack_name)
+
+
+def outputs(endpoint_url: str, stack_name: str = STACK_NAME) -> dict[str, str]:
+    """The outputs of a deployed stack."""
+    stacks = aws(endpoint_url, "cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
+
+
+def overrides(parameters: Mapping[str, str]) -> list[str]:
+    """Parameters in the spelling of `sam --parameter-overrides`, blanks and all."""
+    return [f'{name}="{value}"' for name, value in parameters.items()]
+
+
+def environment(endpoint_url: str | None = None) -> dict[str, str]:
+    """The user's environment, with an emulator in the place of the user's AWS account.
+
+    Without one there is no AWS at all: a build needs none.
+    """
+    # Nor what make hands down to its own kind, since SAM runs make for the layers.
+    hidden = ("AWS_", "MAKE", "MFLAGS", "PYTHON", "SAM_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+    return kept | {
+        "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.2",  # seconds between looks at the stack
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        **({**KEYS, "AWS_ENDPOINT_URL": endpoint_url} if endpoint_url else {}),
+    }

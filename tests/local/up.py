@@ -1,0 +1,139 @@
+"""`make up` and `make down`: the service on this machine, for a person to try."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from tests.local import ROOT, LocalError, emulator
+from tests.local.deploy import build, deploy
+from tests.local.emulator import Emulator
+from tests.local.processes import Process, is_free
+from tests.local.stack import Stack, connect, create_client, load, save, wait_until_healthy
+
+STATE = ROOT / ".local"
+STACK_FILE = STATE / "stack.json"
+EMULATOR_FILE = STATE / "emulator.json"
+DEFAULT_PORT = 4566
+NUMBER = "+31612345678"
+NUMBER_IN_URL = NUMBER.replace("+", "%2B")
+
+
+def up(port: int | None) -> None:
+    """Build, start, deploy, and say how to use it; a second time, bring it up to date.
+
+    `port` is where the emulator listens; None for where it listens already, or the default.
+    """
+    running = running_emulator()
+    check_port(running, port)
+    with step("Building functions and layers with SAM"):
+        build()
+    local = running or start_emulator(port or DEFAULT_PORT)
+    try:
+        with step("Deploying template.yaml with SAM"):
+            outputs = deploy(local.url)
+        with step("Waiting for the API"):
+            stack = with_client(local.url, outputs)
+        save(stack, STACK_FILE)
+    except BaseException:
+        if not running:  # a half-made stack helps nobody
+            local.process.stop()
+            EMULATOR_FILE.unlink()
+        raise
+    print(usage(stack))
+
+
+def down() -> None:
+    """Stop what `up` started, and nothing else; forget it."""
+    running = running_emulator()
+    if running:
+        running.process.stop()
+        print(f"Stopped the emulator on port {running.port}.")
+    else:
+        print("Nothing is running.")
+    if STATE.exists():
+        shutil.rmtree(STATE)
+
+
+def check_port(running: Emulator | None, port: int | None) -> None:
+    """LocalError when the emulator is not and cannot be where the user wants it."""
+    if running:
+        if port not in (None, running.port):
+            raise LocalError(
+                f"It runs on port {running.port} already. "
+                f"To move it: make down, then make up PORT={port}"
+            )
+    elif not is_free(port or DEFAULT_PORT):
+        raise LocalError(
+            f"Port {port or DEFAULT_PORT} is taken by another program. "
+            f"Choose another one: make up PORT={(port or DEFAULT_PORT) + 1}"
+        )
+
+
+def running_emulator() -> Emulator | None:
+    """The emulator that `up` started, if it still runs."""
+    if not EMULATOR_FILE.exists():
+        return None
+    noted = json.loads(EMULATOR_FILE.read_text())
+    process = Process(noted["pid"], noted["started"])
+    return Emulator(process, noted["port"]) if process.running() else None
+
+
+def start_emulator(port: int) -> Emulator:
+    """Start an emulator that outlives this program, and note which one it is."""
+    STATE.mkdir(mode=0o700, exist_ok=True)
+    with step("Starting the AWS emulator"):
+        local = emulator.start(STATE, port)
+    noted = {"pid": local.process.pid, "started": local.process.started, "port": port}
+    EMULATOR_FILE.write_text(json.dumps(noted) + "\n")
+    return local
+
+
+def with_client(endpoint_url: str, outputs: Mapping[str, str]) -> Stack:
+    """The deployed stack with the client it had, or a new one if that is unknown to it."""
+    known = load(STACK_FILE)
+    if known:
+        stack = connect(endpoint_url, outputs, known.credentials)
+        wait_until_healthy(stack)
+        if stack.call("GET", f"/v1/verifications?to={NUMBER_IN_URL}").status != 401:
+            return stack
+    client = create_client(endpoint_url, outputs["DirectoryTableName"], "Demo")
+    stack = connect(endpoint_url, outputs, client)
+    wait_until_healthy(stack)
+    return stack
+
+
+@contextmanager
+def step(doing: str) -> Iterator[None]:
+    """Say what is being done, and when it is done, how long it took."""
+    print(f"{doing} ...", end=" ", flush=True)
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print("failed")
+        raise
+    print(f"{time.monotonic() - began:.1f} s")
+
+
+def usage(stack: Stack) -> str:
+    """How to use it: three lines to paste into a shell, one after the other."""
+    headers = f"-H 'Authorization: {stack.credentials.bearer}' -H 'Content-Type: application/json'"
+    url = f"{stack.api_url}/v1/verifications"
+    the_id = r"""sed -E 's/.*"id": *"([^"]+)".*/\1/'"""
+    last_code = r"""sed -E 's/.*"Message": *"[^"0-9]*([0-9]+).*/\1/'"""
+    return f"""
+Serverless Verify runs at {stack.api_url}
+Its text messages arrive at {stack.sms_inbox_url}
+Its e-mail arrives at {stack.email_inbox_url}
+
+Try it: start a verification, read the code that was "sent", give it back.
+
+  ID=$(curl -s {url} {headers} -d '{{"to": "{NUMBER}"}}' | {the_id}); echo "$ID"
+
+  CODE=$(curl -s '{stack.sms_inbox_url}?phoneNumber={NUMBER_IN_URL}' | {last_code}); echo "$CODE"
+
+  curl -s {url}/$ID/verify {headers} -d "{{\\"code\\": \\"$CODE\\"}}"
+
+The whole flow: make demo. Facts for programs: .local/stack.json. Stop: make down."""

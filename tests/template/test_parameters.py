@@ -1,0 +1,109 @@
+"""Parameters: described, bounded, used, and wrong values refused before anything is deployed."""
+
+import re
+from typing import Any
+
+import pytest
+from verification.domain.limits import parse_limits
+from verification.settings import parse_routes
+
+from .loading import STACK, TEMPLATE, references
+
+PARAMETERS = TEMPLATE["Parameters"]
+# Why these may hold anything.
+FREE = {"TestDestinations": "dates and ranges are no matter for a pattern; INIT checks them"}
+
+each_parameter = pytest.mark.parametrize("name", PARAMETERS)
+
+
+def allows(name: str, value: Any) -> bool:
+    """Whether CloudFormation takes this value; it matches patterns from end to end."""
+    parameter = PARAMETERS[name]
+    if "AllowedValues" in parameter:
+        return value in parameter["AllowedValues"]
+    if parameter["Type"] == "Number":
+        return bool(parameter["MinValue"] <= value <= parameter["MaxValue"])
+    return bool(re.fullmatch(parameter["AllowedPattern"], value))
+
+
+@each_parameter
+def test_a_parameter_says_what_it_is_for(name: str) -> None:
+    assert re.fullmatch(r"[A-Z].{19,}\.", PARAMETERS[name]["Description"].strip(), re.DOTALL)
+
+
+@each_parameter
+def test_a_parameter_has_bounds_and_a_default_within_them(name: str) -> None:
+    if name in FREE:
+        assert PARAMETERS[name]["Default"] == ""
+    else:
+        assert allows(name, PARAMETERS[name]["Default"])
+
+
+def test_each_parameter_is_used_and_each_condition_too() -> None:
+    parts = {part: value for part, value in STACK.items() if part != "Parameters"}
+    assert set(PARAMETERS) <= set(references(parts))
+    text = str(STACK["Resources"])
+    for condition in STACK["Conditions"]:
+        assert f"'Fn::If': ['{condition}'" in text or f"'Condition': '{condition}'" in text
+
+
+def test_only_what_holds_codes_is_hidden() -> None:
+    hidden = {name for name, parameter in PARAMETERS.items() if parameter.get("NoEcho")}
+    assert hidden == {"TestDestinations"}
+
+
+TAKEN: dict[str, list[Any]] = {
+    "Stage": ["prod", "v1"],
+    "Brand": ["Shop", "Brand & Söhne", "x" * 20],
+    "Routes": ["sms=sns", "sms=sns, sandbox;voice=sandbox ; email=ses;", " email = ses "],
+    "SmsSenderId": ["", "Shop", "My-Shop-123"],
+    "EmailSender": ["", "verify@example.org"],
+    "EmailConfigurationSet": ["", "my_set-1"],
+    "SendLimits": ["5/10m", "5/10m 10/24h 100/30d", " 1/1s "],
+    "MetricsNamespace": ["Shop/Verify"],
+    "AlarmTopicArn": ["", "arn:aws:sns:eu-west-1:123456789012:alarms"],
+    "MemorySize": [128, 3008],
+    "RetentionHours": [1, 8760],
+}
+REFUSED: dict[str, list[Any]] = {
+    "Stage": ["", "Prod", "my-stage", "1st", "x" * 17, "prod/"],
+    "Brand": ["", "x" * 21, "{code}", "two\nlines"],
+    "Routes": ["", "sms", "sms=", "=sns", "sms=sns email=ses", "sms=sns,,ses", "sms=sns2"],
+    "SmsSenderId": ["twelve-chars", "My Shop", "Söhne"],
+    "EmailSender": ["verify", "Verify <verify@example.org>", "a b@example.org", "a@b@example.org"],
+    "EmailConfigurationSet": ["my set", "x" * 65],
+    "SendLimits": ["", "5", "5/10", "0/10m", "5/0m", "-5/10m", "5/10w", "5/10m,10/24h", "5 / 10m"],
+    "MetricsNamespace": ["", "Shop Verify", "x" * 256],
+    "AlarmTopicArn": ["alarms", "arn:aws:sqs:eu-west-1:123456789012:alarms"],
+    "MemorySize": [127, 3009],
+    "RetentionHours": [0, 8761],
+    "LogRetentionDays": [0, 2],
+    "SandboxEnabled": ["True", "yes", ""],
+}
+for other in ("GuessLimits", "ShortCodeGuessLimits"):
+    TAKEN[other], REFUSED[other] = TAKEN["SendLimits"], REFUSED["SendLimits"]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_parameter_takes(name: str) -> None:
+    assert [value for value in TAKEN[name] if not allows(name, value)] == []
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_parameter_refuses(name: str) -> None:
+    assert [value for value in REFUSED[name] if allows(name, value)] == []
+
+
+@pytest.mark.parametrize("text", TAKEN["Routes"])
+def test_routes_that_are_taken_are_understood(text: str) -> None:
+    assert parse_routes(text)
+
+
+@pytest.mark.parametrize("text", TAKEN["SendLimits"])
+def test_limits_that_are_taken_are_understood(text: str) -> None:
+    assert len(parse_limits("sends", text)) == len(text.split())
+
+
+def test_each_pattern_is_tried() -> None:
+    patterns = {name for name, parameter in PARAMETERS.items() if "AllowedPattern" in parameter}
+    assert patterns <= TAKEN.keys() & REFUSED.keys()

@@ -1,0 +1,60 @@
+"""Queues that functions take from: nothing is lost, and nobody takes a message twice at once."""
+
+import pytest
+from verification.operations.start import LOOK_AFTER
+
+from .loading import FUNCTIONS, of_type
+
+QUEUES = of_type("AWS::SQS::Queue")
+MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
+SOURCES = [mapping["EventSourceArn"]["Fn::GetAtt"][0] for mapping in MAPPINGS.values()]
+
+each_mapping = pytest.mark.parametrize("mapping", MAPPINGS)
+each_source = pytest.mark.parametrize("queue", SOURCES)
+
+
+def test_functions_take_from_queues_only() -> None:
+    assert SOURCES
+    assert set(SOURCES) <= set(QUEUES)
+
+
+@each_source
+def test_what_cannot_be_handled_goes_to_a_queue_that_keeps_it_longer(queue: str) -> None:
+    redrive = QUEUES[queue]["RedrivePolicy"]
+    dead_letters = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    assert dead_letters != queue
+    assert 2 <= redrive["maxReceiveCount"] <= 10
+    # A message's age goes on from when it was first sent.
+    kept = QUEUES[dead_letters]["MessageRetentionPeriod"]
+    assert kept > QUEUES[queue]["MessageRetentionPeriod"]
+
+
+@each_source
+def test_dead_letters_ring_an_alarm(queue: str) -> None:
+    dead_letters = QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [dead_letters, "QueueName"]}}
+    alarms = of_type("AWS::CloudWatch::Alarm").values()
+    assert [alarm["Dimensions"] for alarm in alarms].count([dimension]) == 1
+
+
+@each_mapping
+def test_a_message_stays_hidden_while_its_consumer_may_run(mapping: str) -> None:
+    properties = MAPPINGS[mapping]
+    alias = of_type("AWS::Lambda::Alias")[properties["FunctionName"]["Ref"]]
+    timeout = FUNCTIONS[alias["FunctionName"]["Ref"]]["Timeout"]
+    queue = properties["EventSourceArn"]["Fn::GetAtt"][0]
+    assert QUEUES[queue]["VisibilityTimeout"] >= timeout
+
+
+@each_mapping
+def test_a_batch_is_answered_message_by_message(mapping: str) -> None:
+    assert MAPPINGS[mapping]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_messages_rest_encrypted(queue: str) -> None:
+    assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+
+
+def test_the_first_look_at_a_send_comes_after_start_has_ended() -> None:
+    assert FUNCTIONS["StartFunction"]["Timeout"] < LOOK_AFTER

@@ -1,0 +1,84 @@
+"""Environment variables: each one set is read, each one read is set, and wrong ones stop INIT."""
+
+import re
+
+import pytest
+from aws_lambda_powertools.shared import constants
+from verification.errors import ConfigurationError
+
+from .initialise import SENDER, Environment, build_providers, initialise, variables
+from .loading import FUNCTIONS
+
+POWERTOOLS = {
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_SERVICE_NAME",
+}
+# A variable is named after what it refers to, but for these.
+FIXED = {"DEPLOYMENT_ALIAS": "live", "POWERTOOLS_SERVICE_NAME": "verification"}
+OTHER_NAMES = {"ResendQueueUrl": "ResendQueue"}
+
+each_function = pytest.mark.parametrize("function", FUNCTIONS)
+
+
+@each_function
+def test_a_function_reads_what_is_set_and_has_what_it_reads(function: str) -> None:
+    environment = Environment(variables(function, **SENDER, SandboxEnabled="true"))
+    build_providers(initialise(function, environment))
+    assert environment.asked == set(environment) - POWERTOOLS
+
+
+@each_function
+def test_powertools_knows_its_variables_and_each_function_has_them(function: str) -> None:
+    known = {value for value in vars(constants).values() if isinstance(value, str)}
+    assert POWERTOOLS <= known
+    found = FUNCTIONS[function]["Environment"]["Variables"]
+    assert {name for name in found if name.startswith("POWERTOOLS_")} == POWERTOOLS
+
+
+@each_function
+def test_a_variable_has_the_value_it_is_named_after(function: str) -> None:
+    for name, value in FUNCTIONS[function]["Environment"]["Variables"].items():
+        if name in FIXED:
+            assert value == FIXED[name]
+        else:
+            camel = name.removeprefix("POWERTOOLS_").title().replace("_", "")
+            assert value == {"Ref": OTHER_NAMES.get(camel, camel)}
+
+
+@each_function
+def test_a_function_starts_with_the_default_parameters_and_a_sender(function: str) -> None:
+    assert callable(initialise(function, variables(function, **SENDER))["handler"])
+
+
+# Parameters that their patterns let through, and the sentence at INIT that says what is wrong.
+NONSENSE = [
+    ({"Routes": "sms=carrier-pigeon"}, "ROUTES sends sms by carrier-pigeon, but in this stack"),
+    ({"Routes": "sms=sandbox"}, "ROUTES sends sms by sandbox, but in this stack sms goes by sns."),
+    ({"Routes": "sms=ses"}, "ROUTES sends sms by ses, but in this stack sms goes by sns."),
+    ({"Routes": "fax=sns"}, "ROUTES: 'fax=sns' at character 1 does not begin with sms, voice"),
+    ({"Routes": "sms=sns; sms=sns"}, "ROUTES: 'sms=sns' at character 1 needs one list"),
+    ({"EmailSender": ""}, "ROUTES sends email by ses, but in this stack email goes by nothing."),
+    ({"SendLimits": "5/100000m"}, "SEND_LIMITS: destination_sends: '5/100000m' at character 1"),
+    (
+        {"TestDestinations": "+31612345678=123456@2030-01-31"},
+        "TEST_DESTINATIONS: test destination 1 is not in a range reserved for fiction.",
+    ),
+    (
+        {"TestDestinations": "+12025550100=123456@soon"},
+        "TEST_DESTINATIONS: test destination 1 needs a last day such as 2027-01-31.",
+    ),
+    (
+        {"TestDestinations": "+12025550100=000000@2030-01-31"},
+        "TEST_DESTINATIONS: test destination 1 needs a code of 4 to 16 digits, not all zeros.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("parameters", "sentence"), NONSENSE)
+def test_nonsense_that_a_pattern_lets_through_stops_at_init(
+    parameters: dict[str, str], sentence: str
+) -> None:
+    environment = variables("StartFunction", **SENDER | parameters)
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(sentence)}"):
+        initialise("StartFunction", environment)

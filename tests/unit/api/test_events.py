@@ -1,0 +1,184 @@
+"""Who calls and what they say: through API Gateway, or by a direct invoke."""
+
+from typing import Any
+
+import pytest
+from verification.api.events import Call, is_http, read_direct, read_http, route_of
+from verification.errors import InvalidFields, InvalidJson, InvalidRequest, Unauthorized
+
+from tests.fakes.calls import ARN, BATCH, SECRET, SHOP, Context, FakeClients, http_event
+from tests.fakes.clock import plenty
+
+GOOD = f"Bearer shop.{SECRET}"
+
+
+def over_http(event: dict[str, Any]) -> Call:
+    return read_http(event, plenty, FakeClients())
+
+
+def direct(event: Any, qualifier: str = "live") -> Call:
+    return read_direct(event, Context(qualifier), FakeClients(), "live")
+
+
+@pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
+@pytest.mark.parametrize("value", [GOOD, GOOD.replace("Bearer ", "bearer   ")])
+def test_the_bearer_is_the_client_whatever_the_case_of_the_header(name: str, value: str) -> None:
+    call = over_http(http_event(body={"to": "x"}, headers={name: value}))
+    assert (call.client, call.fields, call.verification_id) == (SHOP, {"to": "x"}, "")
+    assert call.idempotency_key is None
+    assert call.remaining() == plenty()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        {},
+        {"Authorization": ""},
+        {"Authorization": None},
+        {"Authorization": "Bearer"},
+        {"Authorization": f"Basic shop.{SECRET}"},
+        {"Authorization": f"shop.{SECRET}"},
+        {"Authorization": "Bearer shop"},
+        {"Authorization": "Bearer shop."},
+        {"Authorization": f"Bearer .{SECRET}"},
+        {"Authorization": "Bearer shop.wrong"},
+        {"Authorization": f"Bearer nobody.{SECRET}"},
+        {"Authorization": f"Bearer SHOP.{SECRET}"},
+        {"Authorization": f"Bearer shop.{SECRET} "},
+        {"Authorization": f"Bearer shop.{SECRET}\n"},
+        {"Authorization": f"{GOOD}, {GOOD}"},
+        {"Authorization": f"Bearer shop.{SECRET}\u00e9"},
+        {"Authorization": f"Bearer sh\u00f6p.{SECRET}"},
+        {"Authorization": "Bearer shop." + "x" * 129},
+        {"Authorization": "Bearer " + "x" * 65 + f".{SECRET}"},
+        {"X-Authorization": GOOD},
+    ],
+)
+def test_without_valid_credentials_nobody_comes_in(headers: Any) -> None:
+    event = http_event(body="not even JSON") | {"headers": headers}
+    with pytest.raises(Unauthorized):
+        over_http(event)
+
+
+def test_credentials_come_before_the_body() -> None:
+    with pytest.raises(InvalidJson):
+        over_http(http_event(body="not even JSON"))
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_read_takes_its_fields_from_the_query(method: str) -> None:
+    event = http_event(method, body="ignored", pathParameters={"id": "an id"})
+    assert over_http(event).fields == {}
+    event |= {
+        "queryStringParameters": {"to": "+31"},
+        "multiValueQueryStringParameters": {"to": ["+31"]},
+    }
+    call = over_http(event)
+    assert (call.fields, call.verification_id) == ({"to": "+31"}, "an id")
+
+
+def test_a_parameter_given_twice_is_refused_by_its_name() -> None:
+    event = http_event(
+        "GET",
+        queryStringParameters={"to": "b"},
+        multiValueQueryStringParameters={"to": ["a", "b"]},
+    )
+    with pytest.raises(InvalidRequest, match="The parameter 'to' is there twice."):
+        over_http(event)
+
+
+def test_the_name_of_such_a_parameter_comes_back_short_and_in_ascii() -> None:
+    several = {"\u00e9\n" * 100: ["a", "b"]}
+    with pytest.raises(InvalidRequest) as refused:
+        over_http(http_event("GET", multiValueQueryStringParameters=several))
+    assert refused.value.detail.isascii() and refused.value.detail.isprintable()
+    assert len(refused.value.detail) < 500
+
+
+@pytest.mark.parametrize("key", ["k", "k" * 128, "!~"])
+def test_an_idempotency_key_is_visible_ascii(key: str) -> None:
+    headers = {"authorization": GOOD, "IDEMPOTENCY-KEY": key}
+    assert over_http(http_event(headers=headers)).idempotency_key == key
+    assert direct({"client": "batch", "idempotency_key": key}).idempotency_key == key
+
+
+@pytest.mark.parametrize("key", ["", "k" * 129, "a b", "a\n", "\u00e9", "\x00"])
+def test_another_idempotency_key_is_refused(key: str) -> None:
+    with pytest.raises(InvalidRequest, match="1 to 128 visible ASCII characters"):
+        over_http(http_event(headers={"authorization": GOOD, "Idempotency-Key": key}))
+    with pytest.raises(InvalidRequest, match="1 to 128 visible ASCII characters"):
+        direct({"client": "batch", "idempotency_key": key})
+
+
+@pytest.mark.parametrize("key", [1, True, ["k"], {"k": 1}])
+def test_an_idempotency_key_of_another_type_is_refused(key: Any) -> None:
+    with pytest.raises(InvalidRequest):
+        direct({"client": "batch", "idempotency_key": key})
+
+
+def test_an_event_of_api_gateway_is_told_from_a_payload() -> None:
+    assert is_http(http_event())
+    assert route_of(http_event("GET", "/v1/verifications/{id}")) == "GET /v1/verifications/{id}"
+    for event in ({}, {"to": "x"}, {"httpMethod": "GET"}, [], None, "httpMethod requestContext", 1):
+        assert not is_http(event)
+
+
+@pytest.mark.parametrize("qualifier", ["", "live", "$LATEST", "1", "42"])
+def test_without_an_alias_of_a_client_the_payload_names_one_that_is_marked(qualifier: str) -> None:
+    call = direct({"client": "batch", "id": "an id", "to": "x"}, qualifier)
+    assert (call.client, call.verification_id, call.fields) == (BATCH, "an id", {"to": "x"})
+    for event in (
+        {"to": "x"},
+        {"client": "shop"},  # not marked
+        {"client": "nobody"},
+        {"client": qualifier},
+        {"client": None},
+        {"client": ["batch"]},
+        {"client": {"id": "batch"}},
+        {"client": 1},
+    ):
+        with pytest.raises(Unauthorized):
+            direct(event, qualifier)
+
+
+def test_an_alias_named_after_a_client_is_that_client() -> None:
+    assert direct({"to": "x"}, "shop").client == SHOP
+    assert direct({"to": "x", "client": "shop"}, "shop").client == SHOP
+    assert direct({}, "batch").client == BATCH
+
+
+@pytest.mark.parametrize("named", ["batch", "nobody", "", "live", 1, ["shop"], {}])
+def test_the_payload_cannot_contradict_the_alias(named: Any) -> None:
+    with pytest.raises(Unauthorized):
+        direct({"client": named}, "shop")
+
+
+@pytest.mark.parametrize("alias", ["nobody", "Live", "live2"])
+def test_an_alias_that_is_no_client_lets_nobody_in(alias: str) -> None:
+    with pytest.raises(Unauthorized):
+        direct({"client": "batch"}, alias)
+
+
+def test_the_alias_is_read_from_the_arn_alone() -> None:
+    assert Context().invoked_function_arn == ARN
+    assert Context("shop").invoked_function_arn == f"{ARN}:shop"
+
+
+@pytest.mark.parametrize("event", [None, [], "x", 1, True, [{"client": "batch"}]])
+def test_a_payload_is_an_object(event: Any) -> None:
+    with pytest.raises(InvalidRequest, match="The payload must be a JSON object."):
+        direct(event)
+
+
+@pytest.mark.parametrize("value", [1, None, ["an id"], {}])
+def test_an_id_is_a_text(value: Any) -> None:
+    with pytest.raises(InvalidFields) as refused:
+        direct({"client": "batch", "id": value})
+    assert [fault.field for fault in refused.value.faults] == ["id"]
+
+
+def test_the_callers_event_is_left_as_it_was() -> None:
+    event = {"client": "batch", "id": "an id", "idempotency_key": "k", "to": "x"}
+    direct(event)
+    assert event == {"client": "batch", "id": "an id", "idempotency_key": "k", "to": "x"}

@@ -1,0 +1,238 @@
+"""The frame: nothing is ever raised, every error has its shape, and logs hold no words of it."""
+
+import json
+from typing import Any
+
+import pytest
+from verification.api.events import Answer, Call
+from verification.api.handler import Handler, problem
+from verification.errors import (
+    DeliveryFailed,
+    FieldFault,
+    InternalError,
+    InvalidFields,
+    LimitExceeded,
+    NotFound,
+    ServiceError,
+    Unauthorized,
+)
+
+from tests.fakes.calls import BATCH, SHOP, Context, FakeClients, http_event
+from tests.unit.logs import lines, make_telemetry
+
+ROUTE = "POST /v1/verifications"
+SECRETS = "+31612345678 and 123456"
+
+
+class Frame:
+    """A handler whose one answer a test chooses, and what it logged."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.calls: list[Call] = []
+        self.answer: Answer | Exception = Answer(201, {"id": "a"}, {"X-Own": "1"})
+        self._capsys = capsys
+        self.handler = Handler(
+            "start",
+            {ROUTE: self._respond},
+            self._respond,
+            FakeClients(),
+            make_telemetry(monkeypatch),
+            "live",
+            {"GET /v1/health": lambda: Answer(200, {"status": "ok"})},
+            {"/v1/verifications": "GET, POST"},
+        )
+
+    def _respond(self, call: Call) -> Answer:
+        self.calls.append(call)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+    def http(self, **event: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self.handler(http_event(**event), Context("live"))
+        assert answer["isBase64Encoded"] is False
+        return answer
+
+    def direct(self, event: Any, qualifier: str = "live") -> Any:
+        return self.handler(event, Context(qualifier))
+
+    def logs(self) -> list[dict[str, Any]]:
+        return lines(self._capsys.readouterr().out)
+
+
+@pytest.fixture
+def frame(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Frame:
+    return Frame(monkeypatch, capsys)
+
+
+def test_an_answer_over_http_is_json_that_nobody_keeps(frame: Frame) -> None:
+    answer = frame.http(body={"to": "x"})
+    assert answer["statusCode"] == 201
+    assert answer["headers"] == {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "X-Own": "1",
+    }
+    assert json.loads(answer["body"]) == {"id": "a"}
+    (call,) = frame.calls
+    assert (call.client, call.fields) == (SHOP, {"to": "x"})
+
+
+def test_an_answer_without_a_body_is_empty(frame: Frame) -> None:
+    frame.answer = Answer(204)
+    assert frame.http()["body"] == ""
+    assert frame.direct({"client": "batch"}) == {}
+
+
+def test_an_answer_to_a_direct_invoke_is_plain(frame: Frame) -> None:
+    assert frame.direct({"client": "batch", "to": "x"}) == {"id": "a"}
+    (call,) = frame.calls
+    assert (call.client, call.fields) == (BATCH, {"to": "x"})
+
+
+def test_an_error_over_http_is_problem_json(frame: Frame) -> None:
+    frame.answer = LimitExceeded("The limit x is used up.", retry_after=7)
+    answer = frame.http()
+    assert answer["statusCode"] == 429
+    assert answer["headers"]["Content-Type"] == "application/problem+json"
+    assert answer["headers"]["Retry-After"] == "7"
+    assert json.loads(answer["body"]) == {
+        "type": "urn:serverless-verify:limit_exceeded",
+        "title": "A limit is used up",
+        "status": 429,
+        "code": "limit_exceeded",
+        "detail": "The limit x is used up.",
+        "retry_after": 7,
+        "request_id": "request-1",
+    }
+
+
+def test_an_error_to_a_direct_invoke_stands_under_error(frame: Frame) -> None:
+    frame.answer = InvalidFields(faults=[FieldFault("to", "is wrong")])
+    answer = frame.direct({"client": "batch"})
+    assert list(answer) == ["error"]
+    assert answer["error"]["status"] == 422
+    assert answer["error"]["errors"] == [{"field": "to", "message": "is wrong"}]
+    for event, code in (({"client": "nobody"}, "unauthorized"), ([], "invalid_request")):
+        assert frame.direct(event)["error"]["code"] == code
+
+
+@pytest.mark.parametrize("error", ServiceError.__subclasses__())
+def test_every_error_has_its_code_and_status(error: type[ServiceError]) -> None:
+    answer = problem(error("why"), "r")
+    assert answer.body is not None
+    assert (answer.status, answer.body["status"]) == (error.status, error.status)
+    assert answer.body["type"] == f"urn:serverless-verify:{error.code}"
+    assert {key: answer.body[key] for key in ("title", "code", "detail", "request_id")} == {
+        "title": error.title,
+        "code": error.code,
+        "detail": "why",
+        "request_id": "r",
+    }
+    assert ("WWW-Authenticate" in answer.headers) is (error is Unauthorized)
+
+
+def test_an_error_says_only_what_it_knows() -> None:
+    assert set(problem(NotFound(), "r").body or ()) == {
+        "type",
+        "title",
+        "status",
+        "code",
+        "request_id",
+    }
+    failed = problem(DeliveryFailed("x", verification_id="an id"), "r")
+    assert (failed.body or {})["verification_id"] == "an id"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer shop.wrong"}, {"Authorization": "Basic x"}]
+)
+def test_without_credentials_it_is_401_and_says_how(frame: Frame, headers: dict[str, str]) -> None:
+    answer = frame.http(headers=headers)
+    assert answer["statusCode"] == 401
+    assert answer["headers"]["WWW-Authenticate"] == "Bearer"
+    body = json.loads(answer["body"])
+    assert body["code"] == "unauthorized" and "detail" not in body
+    assert frame.calls == []
+
+
+@pytest.mark.parametrize("headers", [None, {}])
+def test_a_method_that_is_not_routed_is_405_with_those_that_are(
+    frame: Frame, headers: dict[str, str] | None
+) -> None:
+    answer = frame.http(method="PUT", headers=headers)
+    assert answer["statusCode"] == 405
+    assert answer["headers"]["Allow"] == "GET, POST"
+    assert json.loads(answer["body"])["code"] == "method_not_allowed"
+    assert frame.calls == []
+
+
+def test_an_open_route_needs_no_credentials(frame: Frame) -> None:
+    answer = frame.http(method="GET", resource="/v1/health", headers={})
+    assert (answer["statusCode"], json.loads(answer["body"])) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("error", [ValueError(SECRETS), KeyError(SECRETS), RecursionError(SECRETS)])
+def test_a_fault_of_ours_is_500_and_neither_answer_nor_log_has_its_words(
+    frame: Frame, error: Exception
+) -> None:
+    frame.answer = error
+    answer = frame.http()
+    assert answer["statusCode"] == 500
+    body = json.loads(answer["body"])
+    assert body == {
+        "type": "urn:serverless-verify:internal_error",
+        "title": InternalError.title,
+        "status": 500,
+        "code": "internal_error",
+        "request_id": "request-1",
+    }
+    assert frame.direct({"client": "batch"}) == {"error": body}
+    logged = frame.logs()
+    assert "31612345678" not in json.dumps(logged) and "123456" not in json.dumps(logged)
+    crashed = logged[0]
+    assert (crashed["message"], crashed["error"]) == ("request_crashed", type(error).__name__)
+    assert any("_respond" in where for where in crashed["where"])
+
+
+@pytest.mark.parametrize("event", [None, [], "x", 1, {}, {"httpMethod": "GET"}, {"Records": []}])
+def test_whatever_comes_something_is_answered(frame: Frame, event: Any) -> None:
+    assert frame.direct(event)["error"]["code"] in ("invalid_request", "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"resource": None},
+        {"headers": ["x"]},
+        {"headers": {"a": None}},
+        {"pathParameters": ["x"]},
+        {"httpMethod": None},
+        {"queryStringParameters": "x"},
+    ],
+)
+def test_a_malformed_event_is_answered_too(frame: Frame, broken: dict[str, Any]) -> None:
+    answer = frame.handler(http_event() | broken, Context())
+    assert answer["statusCode"] in (201, 400, 401, 405, 500)
+
+
+def test_each_request_is_logged_once_with_its_correlation_id(frame: Frame) -> None:
+    frame.http()
+    frame.http(headers={})
+    frame.answer = NotFound()
+    frame.direct({}, "shop")
+    answered = [line for line in frame.logs() if line["message"] == "request_answered"]
+    assert [
+        (line["operation"], line["client_id"], line["status"], line["code"]) for line in answered
+    ] == [
+        ("start", "shop", 201, "ok"),
+        ("start", "", 401, "unauthorized"),
+        ("start", "shop", 404, "verification_not_found"),
+    ]
+    assert {line["correlation_id"] for line in answered} == {"request-1"}
+
+
+def test_an_answer_with_a_field_named_code_is_no_error(frame: Frame) -> None:
+    frame.answer = Answer(200, {"code": "123456"})
+    frame.http()
+    assert frame.logs()[-1]["code"] == "ok"

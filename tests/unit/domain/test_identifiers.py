@@ -1,0 +1,57 @@
+"""Public ids."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from verification.domain.identifiers import VerificationId, make_token, parse_id
+
+TOKEN = "abcdefghijklmnopqrstuvwxyz"  # 26 characters, as 128 bits make
+
+
+@given(st.binary(min_size=16, max_size=16), st.sampled_from("abcxyz0189"))
+def test_an_id_is_read_as_it_was_written(bits: bytes, kid: str) -> None:
+    made = VerificationId(kid, make_token(bits))
+    assert len(str(made)) == 27
+    assert parse_id(str(made)) == made
+
+
+@given(st.sets(st.binary(min_size=16, max_size=16), min_size=2, max_size=2))
+def test_different_bits_make_different_tokens(bits: set[bytes]) -> None:
+    assert len({make_token(each) for each in bits}) == 2
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_a_token_is_made_of_16_bytes(size: int) -> None:
+    with pytest.raises(ValueError, match="16 bytes"):
+        make_token(bytes(size))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "a",
+        "a" + TOKEN[:-1],
+        "a" + TOKEN + "a",
+        "A" + TOKEN,
+        "a" + TOKEN.upper(),
+        "-" + TOKEN,
+        "a" + TOKEN[:-1] + "1",
+        "a" + TOKEN[:-1] + "=",
+        "a" + TOKEN + "\n",
+        " a" + TOKEN,
+        "a" + TOKEN[:-1] + "\u00e9",
+        "a" + TOKEN[:-1] + "\x00",
+        "\ud800" * 27,
+        "a" * 100_000,
+    ],
+)
+def test_what_cannot_be_an_id_is_none(text: str) -> None:
+    assert parse_id("a" + TOKEN) is not None
+    assert parse_id(text) is None
+
+
+@given(st.text())
+def test_reading_never_raises(text: str) -> None:
+    parsed = parse_id(text)
+    assert parsed is None or str(parsed) == text

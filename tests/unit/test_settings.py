@@ -1,0 +1,143 @@
+"""Settings: a missing or wrong one stops with a sentence that names its variable."""
+
+from collections.abc import Callable
+
+import pytest
+from verification.domain.limits import Limit
+from verification.domain.verification import Channel
+from verification.errors import ConfigurationError
+from verification.settings import Limits, Settings, parse_routes
+
+ENVIRON = {
+    "BRAND": "Shop",
+    "DEPLOYMENT_ALIAS": "live",
+    "GUESS_LIMITS": "50/24h",
+    "RETENTION_HOURS": "24",
+    "ROUTES": "sms=sns",
+    "SEND_LIMITS": "5/10m 10/24h",
+    "SHORT_CODE_GUESS_LIMITS": "20/24h",
+    "TEST_DESTINATIONS": "+12025550100=123456@2027-01-31",
+}
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    settings = Settings(ENVIRON)
+    assert settings.brand == "Shop"
+    assert settings.deployment_alias == "live"
+    assert settings.retention_seconds == 86_400
+    assert settings.routes == {Channel.SMS: ("sns",)}
+    assert settings.limits == Limits(
+        sends=(
+            Limit("destination_sends", "5/10m", 5, 600),
+            Limit("destination_sends", "10/24h", 10, 86_400),
+        ),
+        guesses=(Limit("destination_guesses", "50/24h", 50, 86_400),),
+        short_code_guesses=(Limit("destination_short_code_guesses", "20/24h", 20, 86_400),),
+    )
+    assert list(settings.test_destinations) == ["+12025550100"]
+    assert settings.optional("BRAND") == "Shop"
+
+
+READERS: dict[str, Callable[[Settings], object]] = {
+    "BRAND": lambda settings: settings.brand,
+    "DEPLOYMENT_ALIAS": lambda settings: settings.deployment_alias,
+    "GUESS_LIMITS": lambda settings: settings.limits,
+    "RETENTION_HOURS": lambda settings: settings.retention_seconds,
+    "ROUTES": lambda settings: settings.routes,
+    "SEND_LIMITS": lambda settings: settings.send_limits,
+    "SHORT_CODE_GUESS_LIMITS": lambda settings: settings.limits,
+    "SESSIONS_TABLE": lambda settings: settings.required("SESSIONS_TABLE"),
+}
+
+
+@pytest.mark.parametrize("variable", READERS)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_setting_is_named(variable: str, value: str | None) -> None:
+    environ = {name: text for name, text in ENVIRON.items() if name != variable}
+    settings = Settings(environ if value is None else environ | {variable: value})
+    with pytest.raises(ConfigurationError) as stopped:
+        READERS[variable](settings)
+    assert str(stopped.value) == f"The environment variable {variable} is not set."
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("GUESS_LIMITS", "50", "destination_guesses: '50' at character 1"),
+        ("SEND_LIMITS", "5/10m 0/1s", "destination_sends: '0/1s' at character 7"),
+        ("SHORT_CODE_GUESS_LIMITS", "20/1y", "destination_short_code_guesses: '20/1y'"),
+        ("RETENTION_HOURS", "a day", "RETENTION_HOURS"),
+        ("RETENTION_HOURS", "0", "must be 1 to 8760."),
+        ("RETENTION_HOURS", "8761", "must be 1 to 8760."),
+        ("ROUTES", "smoke=sns", "'smoke=sns' at character 1"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_says_where(variable: str, value: str, says: str) -> None:
+    with pytest.raises(ConfigurationError) as stopped:
+        READERS[variable](Settings(ENVIRON | {variable: value}))
+    assert str(stopped.value).startswith(variable)
+    assert says in str(stopped.value)
+
+
+def test_a_wrong_test_destination_is_named_without_its_code() -> None:
+    settings = Settings(ENVIRON | {"TEST_DESTINATIONS": "+31612345678=4711@2027-01-31"})
+    with pytest.raises(ConfigurationError, match="^TEST_DESTINATIONS: test destination 1") as e:
+        _ = settings.test_destinations
+    assert "4711" not in str(e.value) and "+316" not in str(e.value)
+
+
+@pytest.mark.parametrize("environ", [{}, {"TEST_DESTINATIONS": "", "SMS_SENDER_ID": ""}])
+def test_optional_settings_may_be_missing_or_empty(environ: dict[str, str]) -> None:
+    settings = Settings(environ)
+    assert settings.test_destinations == {}
+    assert settings.optional("SMS_SENDER_ID") is None
+    assert not settings.sandbox_enabled
+
+
+@pytest.mark.parametrize(
+    ("value", "enabled"), [("true", True), ("false", False), ("True", False), ("1", False)]
+)
+def test_only_the_word_true_enables_the_sandbox(value: str, enabled: bool) -> None:
+    assert Settings({"SANDBOX_ENABLED": value}).sandbox_enabled is enabled
+
+
+@pytest.mark.parametrize(("hours", "seconds"), [("1", 3600), ("8760", 8760 * 3600)])
+def test_the_bounds_of_the_retention_are_allowed(hours: str, seconds: int) -> None:
+    assert Settings({"RETENTION_HOURS": hours}).retention_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "routes"),
+    [
+        ("sms=sns", {Channel.SMS: ("sns",)}),
+        (
+            "sms=sns, sandbox ; email=ses;",
+            {Channel.SMS: ("sns", "sandbox"), Channel.EMAIL: ("ses",)},
+        ),
+        (" voice = sandbox ", {Channel.VOICE: ("sandbox",)}),
+    ],
+)
+def test_a_route_is_a_channel_and_its_providers_in_order(
+    text: str, routes: dict[Channel, tuple[str, ...]]
+) -> None:
+    assert parse_routes(text) == routes
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sms=sns; fax=sns", "'fax=sns' at character 10 does not begin with sms, voice, email"),
+        ("SMS=sns", "'SMS=sns' at character 1 does not begin with"),
+        ("sms", "'sms' at character 1 needs one list of providers"),
+        ("sms=", "'sms=' at character 1 needs one list of providers"),
+        ("sms=sns,,x", "'sms=sns,,x' at character 1 needs one list of providers"),
+        ("sms=sns; sms=x", "'sms=x' at character 10 needs one list of providers"),
+        ("sms=sns; sms=s", "'sms=s' at character 10 needs one list of providers"),
+        ("", "expected a route or more"),
+        (" ; ;", "expected a route or more"),
+    ],
+)
+def test_a_wrong_route_is_refused_and_says_where(text: str, says: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        parse_routes(text)
+    assert says in str(refused.value)

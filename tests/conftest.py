@@ -11,6 +11,8 @@ from tests.local.deploy import build, deploy
 from tests.local.processes import free_port
 from tests.local.stack import Stack, connect, create_client, wait_until_healthy
 
+TEST_DESTINATION = "+12025550100=123456@2099-12-31"
+
 
 @pytest.fixture(scope="session")
 def dynamodb_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -37,7 +39,7 @@ def built() -> Path:
 @pytest.fixture(scope="session")
 def stack(emulator: str, built: Path) -> Stack:
     """The real template, deployed in the emulator, with a client."""
-    outputs = deploy(emulator, built)
+    outputs = deploy(emulator, built, parameters={"TestDestinations": TEST_DESTINATION})
     client = create_client(emulator, outputs["DirectoryTableName"], "Tests")
     deployed = connect(emulator, outputs, client)
     wait_until_healthy(deployed)

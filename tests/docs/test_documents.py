@@ -3,9 +3,9 @@
 import re
 
 import pytest
+from verification.errors import ServiceError
 
 from tests.docs.sources import DOCUMENTS, ROOT, blocks, read
-from verification.errors import ServiceError
 
 
 def anchors(text: str) -> set[str]:

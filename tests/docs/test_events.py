@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from tests.docs.sources import ROOT, api_events, read, rows
 from verification.api.events import Answer, Call, is_http, route_of
 from verification.api.handler import Handler
 from verification.api.native.lookup import read_list, read_lookup
@@ -21,6 +19,8 @@ from verification.domain.reserved import is_reserved
 from verification.errors import Unauthorized
 from verification.operations.ports import Remaining
 from verification.telemetry import Telemetry
+
+from tests.docs.sources import ROOT, api_events, read, rows
 
 EVENTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))

@@ -9,8 +9,6 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from pydantic import BaseModel
-
-from tests.docs.sources import api_events, openapi, read, resolved, resources, schema
 from verification.api.events import Call
 from verification.api.handler import problem
 from verification.api.native.lookup import ListFields, LookupFields
@@ -31,6 +29,8 @@ from verification.domain.verification import (
     Verification,
 )
 from verification.errors import FieldFault, ServiceError
+
+from tests.docs.sources import api_events, openapi, read, resolved, resources, schema
 
 METHODS = ("get", "post", "put", "patch", "delete")
 ERRORS = {error.code: error for error in ServiceError.__subclasses__()}

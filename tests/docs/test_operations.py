@@ -8,8 +8,6 @@ import sys
 from typing import Any
 
 import pytest
-
-from tests.docs.sources import ROOT, blocks, read, resources, rows, template
 from verification.cli import build_parser
 from verification.domain.identifiers import VerificationId
 from verification.domain.verification import (
@@ -23,6 +21,8 @@ from verification.domain.verification import (
 )
 from verification.storage.secrets import MAX_AGE_SECONDS, StoredCodeKeys
 from verification.telemetry import Telemetry
+
+from tests.docs.sources import ROOT, blocks, read, resources, rows, template
 
 PACKAGE = ROOT / "layers/verification/python/verification"
 VERIFICATION = Verification(

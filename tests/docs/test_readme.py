@@ -9,8 +9,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator
-
-from tests.docs.sources import blocks, openapi, rows, schema, template
 from verification.api.body import MAX_BODY_BYTES
 from verification.api.events import Call
 from verification.api.native.lookup import MAX_PAGE, read_list, read_lookup
@@ -21,6 +19,8 @@ from verification.domain import policy
 from verification.domain.messages import MAX_CHARACTERS, MAX_SEGMENTS
 from verification.storage.directory import CACHE_SECONDS
 from verification.storage.secrets import MAX_AGE_SECONDS
+
+from tests.docs.sources import blocks, openapi, rows, schema, template
 
 READERS: dict[tuple[str, str], Any] = {
     ("POST", "/v1/verifications"): read_start,

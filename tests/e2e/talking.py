@@ -1,12 +1,16 @@
 """Short ways to say what the end-to-end tests do."""
 
+import json
 import random
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 import requests
 
+from tests.local.deploy import environment
+from tests.local.processes import run
 from tests.local.stack import Answer, Stack
 
 
@@ -45,6 +49,12 @@ def call_raw(
         timeout=30,
     )
     return Answer(answer.status_code, answer.headers, answer.json() if answer.content else None)
+
+
+def operate(stack: Stack, *arguments: str) -> Any:
+    """What an operator's command prints."""
+    command = [sys.executable, "-m", "verification.cli", *arguments]
+    return json.loads(run(command, "verification.cli", environment(stack.endpoint_url)))
 
 
 def code_in(message: str) -> str:

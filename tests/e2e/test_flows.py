@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.talking import a_number, call_raw, code_in, start, wrong
+from tests.e2e.talking import a_number, call_raw, code_in, operate, start, wrong
 from tests.local.stack import Answer, Stack
 
 
@@ -56,7 +56,7 @@ def test_a_call_is_kept_by_the_sandbox_for_an_operator(stack: Stack) -> None:
     to = a_number()
     started = start(stack, to, channel="voice")
     assert started["sends"][0]["provider"] == "sandbox"
-    kept = stack.cli("sandbox", "--to", to, "--table", stack.tables["sessions"])
+    kept = operate(stack, "sandbox", "--to", to, "--table", stack.tables["sessions"])
     digits = re.findall(r"\b\d\b", kept[0]["text"])
     code = "".join(digits[:6])
     assert digits == list(code) * 2, "said twice"
@@ -102,7 +102,7 @@ def test_a_deleted_verification_forgets_the_person(stack: Stack) -> None:
     seen = stack.call("GET", path)
     assert (seen.status, seen.body["status"], seen.body["to"]) == (200, "canceled", None)
     assert stack.call("GET", f"/v1/verifications?to=%2B{to[1:]}").body["verifications"] == []
-    items = stack.emulator_client("dynamodb").query(
+    items = stack.aws("dynamodb").query(
         TableName=stack.tables["sessions"],
         KeyConditionExpression="pk = :pk",
         ExpressionAttributeValues={":pk": {"S": f"V#{started['id'][1:]}"}},
@@ -118,9 +118,7 @@ def test_verifications_of_a_destination_are_listed_newest_first_in_pages(stack: 
     assert page.status == 200
     assert [v["id"] for v in page.body["verifications"]] == ids[:0:-1]
     assert {v["to"] for v in page.body["verifications"]} == {f"{to[:4]}*****{to[-3:]}"}
-    rest = stack.call(
-        "GET", f"/v1/verifications?to={to}&limit=2&cursor={page.body['cursor']}"
-    )
+    rest = stack.call("GET", f"/v1/verifications?to={to}&limit=2&cursor={page.body['cursor']}")
     assert [v["id"] for v in rest.body["verifications"]] == ids[:1]
     assert rest.body["cursor"] is None
 
@@ -138,14 +136,12 @@ def test_a_resend_sends_the_same_code_on_another_channel(stack: Stack) -> None:
     to = a_number()
     started = start(stack, to)
     age(stack, started["id"], 31)
-    answer = stack.call(
-        "POST", f"/v1/verifications/{started['id']}/resend", {"channel": "voice"}
-    )
+    answer = stack.call("POST", f"/v1/verifications/{started['id']}/resend", {"channel": "voice"})
     assert (answer.status, answer.body["channel"]) == (200, "voice")
     assert [s["provider"] for s in answer.body["sends"]] == ["sns", "sandbox"]
     age(stack, started["id"], 31)
     assert stack.call("POST", f"/v1/verifications/{started['id']}/resend").status == 200
-    (kept,) = stack.cli("sandbox", "--to", to, "--table", stack.tables["sessions"])
+    (kept,) = operate(stack, "sandbox", "--to", to, "--table", stack.tables["sessions"])
     code = code_in(stack.texts_to(to)[0])
     assert ", ".join(code) in kept["text"]
 
@@ -221,12 +217,12 @@ def test_a_rotated_secret_works_beside_the_old_one_and_a_revoked_one_does_not(
 ) -> None:
     client = stack.client("rotating")
     table = ("--table", stack.tables["directory"])
-    renewed = stack.cli("rotate", client.client_id, "--overlap", "1h", *table)
+    renewed = operate(stack, "rotate", client.client_id, "--overlap", "1h", *table)
     fresh = type(client)(client.client_id, renewed["client_secret"])
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, client).status == 200
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, fresh).status == 200
     revoked = stack.client("revoked")
-    stack.cli("revoke", revoked.client_id, *table)
+    operate(stack, "revoke", revoked.client_id, *table)
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, revoked).status == 401
 
 
@@ -248,7 +244,7 @@ def test_a_test_destination_takes_its_fixed_code_from_test_clients_only(stack: S
 
 def age(stack: Stack, verification_id: str, seconds: int) -> None:
     """Let the last send be older than it is."""
-    stack.emulator_client("dynamodb").update_item(
+    stack.aws("dynamodb").update_item(
         TableName=stack.tables["sessions"],
         Key={"pk": {"S": f"V#{verification_id[1:]}"}, "sk": {"S": "V"}},
         UpdateExpression="SET sent_at = :then",

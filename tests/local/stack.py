@@ -73,11 +73,8 @@ class Stack:
         )
         return Answer(answer.status_code, answer.headers, answer.json() if answer.content else None)
 
-    def client(
-        self, name: str = "Test", *, test: bool = False, direct_invoke: bool = False
-    ) -> Credentials:
-        """Create another client of the service."""
-        options = ["--test"] * test + ["--direct-invoke"] * direct_invoke
+    def client(self, name: str = "Test", *options: str) -> Credentials:
+        """Create another client of the service; `options` such as --test, --direct-invoke."""
         return create_client(self.endpoint_url, self.tables["directory"], name, *options)
 
     def aws(self, service: str) -> Any:
@@ -136,6 +133,7 @@ def wait_until_healthy(stack: Stack) -> None:
 def save(stack: Stack, path: Path) -> None:
     """Write the stack's facts for other programs; whole or not at all, for this user's eyes."""
     draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(asdict(stack), indent=2) + "\n")
     draft.replace(path)

@@ -11,10 +11,7 @@ from verification.providers.routing import Routing
 
 from tests.local import ROOT
 
-from .loading import FUNCTIONS, TEMPLATE
-
-# The one parameter without a default that works: nobody else knows the address.
-SENDER = {"EmailSender": "verify@example.org"}
+from .loading import FUNCTIONS, TEMPLATE, references
 
 
 class Environment(Mapping[str, str]):
@@ -68,7 +65,7 @@ def build_providers(defined: Mapping[str, Any]) -> None:
 def _resolve(value: Any, parameters: Mapping[str, str]) -> str:
     if not isinstance(value, dict):
         return str(value)
-    name = value["Ref"]
+    [name] = references(value)
     declared = TEMPLATE["Parameters"].get(name)
-    # The Ref of a resource is a name, an ARN or a URL: for INIT any text will do.
-    return parameters.get(name, str(declared["Default"]) if declared else f"ref-of-{name}")
+    # Of a resource it is a name, an ARN or a URL: for INIT any text will do.
+    return parameters.get(name, str(declared["Default"]) if declared else f"made-up-{name}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .initialise import SENDER, initialise, variables
+from .initialise import initialise, variables
 from .loading import FUNCTIONS, STACK, TEMPLATE, listed, of_type, references
 
 RESOURCES = STACK["Resources"]
@@ -113,7 +113,7 @@ def test_api_gateway_may_call_the_function_of_a_route(route: str) -> None:
 def test_a_function_answers_the_routes_it_gets(
     function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = variables(function, **SENDER)
+    environment = variables(function)
     for name in environment:
         monkeypatch.setenv(name, environment[name])
     handler = initialise(function, environment)["handler"]

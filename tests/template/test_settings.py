@@ -6,8 +6,8 @@ import pytest
 from aws_lambda_powertools.shared import constants
 from verification.errors import ConfigurationError
 
-from .initialise import SENDER, Environment, build_providers, initialise, variables
-from .loading import FUNCTIONS
+from .initialise import Environment, build_providers, initialise, variables
+from .loading import FUNCTIONS, references
 
 POWERTOOLS = {
     "POWERTOOLS_LOG_LEVEL",
@@ -18,12 +18,19 @@ POWERTOOLS = {
 FIXED = {"DEPLOYMENT_ALIAS": "live", "POWERTOOLS_SERVICE_NAME": "verification"}
 OTHER_NAMES = {"ResendQueueUrl": "ResendQueue"}
 
+# All that a stack can send by.
+EVERYTHING = {
+    "Routes": "sms=sns; voice=sandbox; email=ses",
+    "EmailSender": "verify@example.org",
+    "SandboxEnabled": "true",
+}
+
 each_function = pytest.mark.parametrize("function", FUNCTIONS)
 
 
 @each_function
 def test_a_function_reads_what_is_set_and_has_what_it_reads(function: str) -> None:
-    environment = Environment(variables(function, **SENDER, SandboxEnabled="true"))
+    environment = Environment(variables(function, **EVERYTHING))
     build_providers(initialise(function, environment))
     assert environment.asked == set(environment) - POWERTOOLS
 
@@ -43,12 +50,13 @@ def test_a_variable_has_the_value_it_is_named_after(function: str) -> None:
             assert value == FIXED[name]
         else:
             camel = name.removeprefix("POWERTOOLS_").title().replace("_", "")
-            assert value == {"Ref": OTHER_NAMES.get(camel, camel)}
+            assert list(references(value)) == [OTHER_NAMES.get(camel, camel)]
 
 
 @each_function
-def test_a_function_starts_with_the_default_parameters_and_a_sender(function: str) -> None:
-    assert callable(initialise(function, variables(function, **SENDER))["handler"])
+@pytest.mark.parametrize("parameters", [{}, EVERYTHING], ids=["the defaults", "all providers"])
+def test_a_function_starts_with(function: str, parameters: dict[str, str]) -> None:
+    assert callable(initialise(function, variables(function, **parameters))["handler"])
 
 
 # Parameters that their patterns let through, and the sentence at INIT that says what is wrong.
@@ -58,7 +66,10 @@ NONSENSE = [
     ({"Routes": "sms=ses"}, "ROUTES sends sms by ses, but in this stack sms goes by sns."),
     ({"Routes": "fax=sns"}, "ROUTES: 'fax=sns' at character 1 does not begin with sms, voice"),
     ({"Routes": "sms=sns; sms=sns"}, "ROUTES: 'sms=sns' at character 1 needs one list"),
-    ({"EmailSender": ""}, "ROUTES sends email by ses, but in this stack email goes by nothing."),
+    (
+        {"Routes": "email=ses"},
+        "ROUTES sends email by ses, but in this stack email goes by nothing.",
+    ),
     ({"SendLimits": "5/100000m"}, "SEND_LIMITS: destination_sends: '5/100000m' at character 1"),
     (
         {"TestDestinations": "+31612345678=123456@2030-01-31"},
@@ -79,6 +90,6 @@ NONSENSE = [
 def test_nonsense_that_a_pattern_lets_through_stops_at_init(
     parameters: dict[str, str], sentence: str
 ) -> None:
-    environment = variables("StartFunction", **SENDER | parameters)
+    environment = variables("StartFunction", **parameters)
     with pytest.raises(ConfigurationError, match=f"^{re.escape(sentence)}"):
         initialise("StartFunction", environment)

@@ -1,5 +1,6 @@
 """The frame: nothing is ever raised, every error has its shape, and logs hold no words of it."""
 
+import functools
 import json
 from typing import Any
 
@@ -30,13 +31,17 @@ class Frame:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls: list[Call] = []
         self.answer: Answer | Exception = Answer(201, {"id": "a"}, {"X-Own": "1"})
+        self._monkeypatch = monkeypatch
         self._capsys = capsys
-        self.handler = Handler(
+
+    @functools.cached_property  # made inside the test: pytest closes the output of its setup
+    def handler(self) -> Handler:
+        return Handler(
             "start",
             {ROUTE: self._respond},
             self._respond,
             FakeClients(),
-            make_telemetry(monkeypatch),
+            make_telemetry(self._monkeypatch),
             "live",
             {"GET /v1/health": lambda: Answer(200, {"status": "ok"})},
             {"/v1/verifications": "GET, POST"},

@@ -1,0 +1,290 @@
+"""The operator's commands: secrets shown once, stored hashed, rotated, revoked."""
+
+import base64
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from verification import cli
+from verification.storage.directory import read_client
+
+DAY = 86_400_000
+NOW = 1_800_000_000_000
+
+
+class FakeDynamoDb:
+    """One table of items, and what the commands ask of DynamoDB."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], dict[str, Any]] = {}
+        self.table_names: set[str] = set()
+        self.changed_meanwhile = False
+        self.failing: Exception | None = None
+
+    def put_item(self, TableName: str, Item: dict[str, Any], ConditionExpression: str) -> None:  # noqa: N803
+        self._begin(TableName)
+        assert ConditionExpression == "attribute_not_exists(pk)"
+        assert _key(Item) not in self.items
+        self.items[_key(Item)] = Item
+
+    def get_item(self, TableName: str, Key: dict[str, Any], ConsistentRead: bool) -> Any:  # noqa: N803
+        self._begin(TableName)
+        assert ConsistentRead
+        found = self.items.get(_key(Key))
+        return {"Item": copy.deepcopy(found)} if found else {}
+
+    def update_item(self, TableName: str, Key: dict[str, Any], **asked: Any) -> None:  # noqa: N803
+        self._begin(TableName)
+        assert asked["UpdateExpression"] == "SET secrets = :new, disabled = :disabled"
+        assert asked["ConditionExpression"] == "secrets = :seen"
+        item, values = self.items[_key(Key)], asked["ExpressionAttributeValues"]
+        if self.changed_meanwhile or item["secrets"] != values[":seen"]:
+            code = {"Error": {"Code": "ConditionalCheckFailedException"}}
+            raise ClientError(code, "UpdateItem")  # type: ignore[arg-type]  # the rest is not used
+        item |= {"secrets": values[":new"], "disabled": values[":disabled"]}
+
+    def query(self, TableName: str, **asked: Any) -> Any:  # noqa: N803
+        self._begin(TableName)
+        assert asked["ScanIndexForward"] is False
+        wanted = asked["ExpressionAttributeValues"][":pk"]["S"]
+        found = [item for (pk, _), item in sorted(self.items.items()) if pk == wanted]
+        return {"Items": found[::-1]}
+
+    def get_paginator(self, name: str) -> "FakeDynamoDb":
+        assert name == "scan"
+        return self
+
+    def paginate(self, TableName: str) -> Iterator[Any]:  # noqa: N803
+        self._begin(TableName)
+        for item in self.items.values():
+            yield {"Items": [item]}
+
+    def _begin(self, table_name: str) -> None:
+        self.table_names.add(table_name)
+        if self.failing:
+            raise self.failing
+
+
+def _key(item: dict[str, Any]) -> tuple[str, str]:
+    return item["pk"]["S"], item["sk"]["S"]
+
+
+class FakeCloudFormation:
+    """One stack with its outputs."""
+
+    def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 botocore's name
+        if StackName == "bare":
+            return {"Stacks": [{}]}
+        outputs = {"DirectoryTableName": "directory", "SessionsTableName": "sessions"}
+        listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+        return {"Stacks": [{"Outputs": listed}]}
+
+
+class Operator:
+    """Somebody at a terminal."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.dynamodb = FakeDynamoDb()
+        self.now = NOW
+        clients = {"dynamodb": self.dynamodb, "cloudformation": FakeCloudFormation()}
+        monkeypatch.setattr(boto3, "client", clients.__getitem__)
+        monkeypatch.setattr("time.time_ns", lambda: self.now * 1_000_000)
+        self._capsys = capsys
+
+    def runs(self, *argv: str) -> Any:
+        """What a command prints; it must succeed."""
+        assert cli.main(list(argv)) == 0
+        printed = self._capsys.readouterr()
+        assert printed.err == ""
+        return json.loads(printed.out)
+
+    def fails(self, *argv: str) -> str:
+        """What a command says when it cannot; one sentence, nothing else."""
+        assert cli.main(list(argv)) == 1
+        printed = self._capsys.readouterr()
+        assert printed.out == "" and printed.err.count("\n") == 1
+        return printed.err.strip()
+
+    def creates(self, name: str, *options: str) -> tuple[str, str]:
+        made = self.runs("create", name, *options)
+        assert set(made) == {"client_id", "client_secret"}
+        return made["client_id"], made["client_secret"]
+
+    def item(self, client_id: str) -> dict[str, Any]:
+        return self.dynamodb.items[f"C#{client_id}", "C"]
+
+    def secrets(self, client_id: str) -> list[tuple[bytes, int | None]]:
+        found = read_client(self.item(client_id), "").secrets
+        return [(secret.hash, secret.valid_until) for secret in found]
+
+
+@pytest.fixture
+def operator(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Operator:
+    return Operator(monkeypatch, capsys)
+
+
+def sha256(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def test_a_secret_is_256_bits_shown_once_and_stored_hashed(operator: Operator) -> None:
+    made = [operator.creates("Demo app") for _ in range(2)]
+    (one, secret), (other, _) = made
+    assert one != other and made[0][1] != made[1][1]
+    assert len(base64.urlsafe_b64decode(secret + "=")) == 32
+    assert operator.secrets(one) == [(sha256(secret), None)]
+    assert secret not in repr(operator.dynamodb.items)
+    assert operator.dynamodb.table_names == {"directory"}
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("Demo app", "demo-app-"),
+        ("  Caf\u00e9 & Bar!  ", "caf-bar-"),
+        ("\u6771\u4eac", "client-"),
+        ("x" * 100, "x" * 32 + "-"),
+    ],
+)
+def test_a_client_id_is_made_of_its_name_and_fits_the_bearer(
+    operator: Operator, name: str, begins: str
+) -> None:
+    client_id, _ = operator.creates(name)
+    assert client_id.startswith(begins)
+    assert set(client_id) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert len(client_id) <= 64
+    assert operator.item(client_id)["name"] == {"S": name}
+
+
+def test_a_client_has_what_it_is_given(operator: Operator) -> None:
+    plain, _ = operator.creates("plain")
+    options = ("--test", "--direct-invoke", "--brand", "My Shop", "--locale", "de")
+    full, _ = operator.creates("full", *options)
+    client = read_client(operator.item(plain), "Verify").client
+    assert (client.test, client.direct_invoke) == (False, False)
+    assert (client.profile.brand, client.profile.locale) == ("Verify", None)
+    client = read_client(operator.item(full), "Verify").client
+    assert (client.test, client.direct_invoke) == (True, True)
+    assert (client.profile.brand, client.profile.locale) == ("My Shop", "de")
+
+
+def test_a_list_shows_no_secret_and_not_even_its_hash(operator: Operator) -> None:
+    client_id, _ = operator.creates("Demo", "--test")
+    operator.dynamodb.items["X#1", "X"] = {"pk": {"S": "X#1"}, "sk": {"S": "X"}}
+    assert operator.runs("list") == [
+        {
+            "client_id": client_id,
+            "name": "Demo",
+            "test": True,
+            "direct_invoke": False,
+            "revoked": False,
+            "secrets": 1,
+        }
+    ]
+
+
+def test_a_rotation_lets_the_old_secret_work_for_a_while(operator: Operator) -> None:
+    client_id, old = operator.creates("Demo")
+    rotated = operator.runs("rotate", client_id)
+    new = rotated["client_secret"]
+    assert rotated["old_secrets_work_for_seconds"] == 86_400
+    assert operator.secrets(client_id) == [(sha256(new), None), (sha256(old), NOW + DAY)]
+    assert new not in repr(operator.dynamodb.items)
+
+
+def test_a_second_rotation_prolongs_no_older_secret(operator: Operator) -> None:
+    client_id, first = operator.creates("Demo")
+    second = operator.runs("rotate", client_id, "--overlap", "1h")["client_secret"]
+    third = operator.runs("rotate", client_id)["client_secret"]
+    assert operator.secrets(client_id) == [
+        (sha256(third), None),
+        (sha256(second), NOW + DAY),
+        (sha256(first), NOW + 3_600_000),
+    ]
+    operator.now += 2 * DAY
+    fourth = operator.runs("rotate", client_id, "--overlap", "0s")["client_secret"]
+    assert operator.secrets(client_id) == [(sha256(fourth), None)]
+
+
+def test_a_revoked_client_has_no_secret_and_gets_none(operator: Operator) -> None:
+    client_id, _ = operator.creates("Demo")
+    assert operator.runs("revoke", client_id) == {"client_id": client_id, "revoked": True}
+    assert operator.secrets(client_id) == []
+    assert operator.item(client_id)["disabled"] == {"BOOL": True}
+    assert operator.runs("revoke", client_id)["revoked"] is True
+    assert "is revoked; create a new one." in operator.fails("rotate", client_id)
+    assert operator.secrets(client_id) == []
+
+
+def test_the_sandbox_is_read_newest_first(operator: Operator) -> None:
+    for time, text in (("1", "old"), ("2", "new")):
+        item = {"pk": {"S": "S#+31612345678"}, "sk": {"S": time}}
+        operator.dynamodb.items["S#+31612345678", time] = item | {
+            "channel": {"S": "sms"},
+            "text": {"S": text},
+        }
+    assert operator.runs("sandbox", "--to", "+31612345678") == [
+        {"channel": "sms", "text": "new"},
+        {"channel": "sms", "text": "old"},
+    ]
+    assert operator.dynamodb.table_names == {"sessions"}
+    assert operator.runs("sandbox", "--to", "+31687654321", "--table", "mine") == []
+    assert operator.dynamodb.table_names == {"sessions", "mine"}
+
+
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+def test_a_client_that_is_not_there_is_named(operator: Operator, command: str) -> None:
+    assert operator.fails(command, "nobody") == "There is no client nobody."
+
+
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+def test_of_two_changes_at_once_one_is_told_to_try_again(operator: Operator, command: str) -> None:
+    client_id, secret = operator.creates("Demo")
+    operator.dynamodb.changed_meanwhile = True
+    assert "try again" in operator.fails(command, client_id)
+    assert operator.secrets(client_id) == [(sha256(secret), None)]
+
+
+def test_a_stack_of_others_is_named(operator: Operator) -> None:
+    assert operator.fails("list", "--stack", "bare") == "The stack bare is not one of ours."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        EndpointConnectionError(endpoint_url="http://x"),
+        ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Scan"),
+    ],
+)
+def test_an_error_of_aws_is_one_sentence(operator: Operator, error: Exception) -> None:
+    operator.dynamodb.failing = error
+    assert operator.fails("list") == str(error)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["create"],
+        ["destroy", "x"],
+        ["create", "x", "--brand", ""],
+        ["create", "x", "--brand", "x" * 21],
+        ["create", "x", "--brand", "a\nb"],
+        ["rotate", "x", "--overlap", "1"],
+        ["rotate", "x", "--overlap", "1w"],
+        ["rotate", "x", "--overlap", "-1h"],
+        ["sandbox"],
+    ],
+)
+def test_a_wrong_command_line_is_refused_and_changes_nothing(
+    operator: Operator, argv: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(argv)
+    assert stopped.value.code == 2
+    assert operator.dynamodb.table_names == set()

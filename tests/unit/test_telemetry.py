@@ -1,0 +1,234 @@
+"""Logs and metrics: what happened, never to whom in full, never a code or a key."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+from verification.domain.identifiers import VerificationId
+from verification.domain.verification import (
+    Channel,
+    Reason,
+    Send,
+    SendOutcome,
+    Status,
+    Verdict,
+    Verification,
+)
+from verification.telemetry import Telemetry, mask
+
+from tests.unit.logs import lines, make_telemetry
+
+NUMBER, ADDRESS = "+31612345678", "ann.lee@example.com"
+VERIFICATION = Verification(
+    token="q" * 26,
+    kid="a",
+    client_id="shop",
+    status=Status.PENDING,
+    channel=Channel.SMS,
+    created_at=0,
+    valid_until=1,
+    expires_at=1,
+    code_length=6,
+    max_attempts=5,
+    max_sends=5,
+    sends=1,
+    sent_at=0,
+    lease_until=0,
+    brand="Shop",
+    to=NUMBER,
+    destination_hash=b"destination-hash",
+    nonce=b"the-nonce-itself",
+    code_mac=b"the-mac-itself",
+    country="NL",
+    reference="their reference",
+)
+EMAIL = replace(VERIFICATION, to=ADDRESS, country=None, channel=Channel.EMAIL)
+ID = "a" + "q" * 26
+SEND = Send(2, Channel.VOICE, "sns", SendOutcome.ACCEPTED, 0, "m-1")
+NO_SEND = replace(SEND, outcome=SendOutcome.UNAVAILABLE, message_id=None, vendor_code="Throttling")
+
+
+@pytest.mark.parametrize(
+    ("destination", "masked"),
+    [
+        (NUMBER, "+316*****678"),
+        ("+12025550100", "+120*****100"),
+        ("+12345678", "+123**678"),
+        ("+1234567", "****"),
+        ("+", "****"),
+        ("", "****"),
+        ("+123456789012345", "+123*********345"),
+        (ADDRESS, "a***@example.com"),
+        ("a@b.test", "a***@b.test"),
+        ("@b.test", "***@b.test"),
+    ],
+)
+def test_a_masked_destination_shows_its_ends(destination: str, masked: str) -> None:
+    assert mask(destination) == masked
+
+
+@given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True))
+def test_a_masked_number_never_shows_it_whole(number: str) -> None:
+    assert mask(number) != number
+    assert sum(character.isdigit() for character in mask(number)) <= 6
+
+
+class Log:
+    """What was printed, its log lines and its metrics apart."""
+
+    def __init__(self, printed: str) -> None:
+        everything = lines(printed)
+        self.lines = [line for line in everything if "_aws" not in line]
+        self.metrics = [line for line in everything if "_aws" in line]
+
+
+def test_each_line_carries_the_correlation_id(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry = make_telemetry(monkeypatch)
+    for correlation_id in ("one", "two"):
+        telemetry.begin(correlation_id)
+        telemetry.warn("something", count=1)
+    logged = Log(capsys.readouterr().out).lines
+    assert [(line["message"], line["level"], line["correlation_id"]) for line in logged] == [
+        ("something", "WARNING", "one"),
+        ("something", "WARNING", "two"),
+    ]
+
+
+def report(telemetry: Telemetry, name: str) -> None:
+    {
+        "started": lambda: telemetry.started(VERIFICATION),
+        "started by e-mail": lambda: telemetry.started(EMAIL),
+        "accepted": lambda: telemetry.sent(VERIFICATION, SEND),
+        "not accepted": lambda: telemetry.sent(VERIFICATION, NO_SEND),
+        "verified": lambda: telemetry.judged(VERIFICATION, Verdict(True)),
+        "failed": lambda: telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT)),
+        "canceled": lambda: telemetry.canceled(VerificationId("a", "q" * 26)),
+    }[name]()
+
+
+@pytest.mark.parametrize(
+    ("event", "metric", "dimensions"),
+    [
+        ("started", "Started", {"channel": "sms", "country": "NL"}),
+        ("started by e-mail", "Started", {"channel": "email", "country": "none"}),
+        ("accepted", "Accepted", {"channel": "voice", "country": "NL", "provider": "sns"}),
+        ("not accepted", "NotAccepted", {"channel": "voice", "country": "NL", "provider": "sns"}),
+        ("verified", "Verified", {"channel": "sms", "country": "NL"}),
+        ("failed", "Failed", {"channel": "sms", "reason": "incorrect"}),
+    ],
+)
+def test_each_event_is_counted_under_its_dimensions(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    event: str,
+    metric: str,
+    dimensions: dict[str, str],
+) -> None:
+    report(make_telemetry(monkeypatch), event)
+    (emf,) = Log(capsys.readouterr().out).metrics
+    (directive,) = emf["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "ServerlessVerify"
+    assert [each["Name"] for each in directive["Metrics"]] == [metric]
+    assert emf[metric] == [1.0]
+    (names,) = directive["Dimensions"]
+    assert {name: emf[name] for name in names} == dimensions
+
+
+@pytest.mark.parametrize(
+    ("event", "message", "fields"),
+    [
+        ("started", "verification_started", {"destination": "+316*****678"}),
+        ("started by e-mail", "verification_started", {"destination": "a***@example.com"}),
+        (
+            "accepted",
+            "verification_sent",
+            {"send": 2, "channel": "voice", "provider": "sns", "outcome": "accepted"},
+        ),
+        (
+            "not accepted",
+            "verification_sent",
+            {"outcome": "unavailable", "vendor_code": "Throttling"},
+        ),
+        ("verified", "verification_judged", {"reason": "valid", "client_id": "shop"}),
+        ("failed", "verification_judged", {"reason": "incorrect", "attempts": 0}),
+        ("canceled", "verification_canceled", {}),
+    ],
+)
+def test_each_event_is_one_line_with_its_fields(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    event: str,
+    message: str,
+    fields: dict[str, Any],
+) -> None:
+    report(make_telemetry(monkeypatch), event)
+    (line,) = Log(capsys.readouterr().out).lines
+    assert (line["message"], line["level"], line["verification_id"]) == (message, "INFO", ID)
+    assert {name: line[name] for name in fields} == fields
+
+
+def test_nothing_printed_holds_a_whole_destination_or_what_codes_are_made_of(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry = make_telemetry(monkeypatch)
+    for verification in (VERIFICATION, EMAIL, replace(EMAIL, to=None)):
+        telemetry.started(verification)
+        telemetry.sent(verification, SEND)
+        telemetry.judged(verification, Verdict(True))
+        telemetry.judged(verification, Verdict(False, Reason.EXHAUSTED))
+    printed = "".join(capsys.readouterr())
+    for secret in (NUMBER, NUMBER[1:], ADDRESS, "ann.lee", "nonce", "mac", "hash", "their ref"):
+        assert secret not in printed
+
+
+def test_a_crash_is_logged_by_type_and_place_without_its_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry = make_telemetry(monkeypatch)
+    try:
+        try:
+            raise KeyError(ADDRESS)
+        except KeyError as inner:
+            raise ValueError(NUMBER) from inner
+    except ValueError as error:
+        telemetry.crashed("request_crashed", error)
+    printed = capsys.readouterr().out
+    (line,) = Log(printed).lines
+    assert (line["message"], line["level"], line["error"]) == (
+        "request_crashed",
+        "ERROR",
+        "ValueError",
+    )
+    (where,) = line["where"]
+    assert "test_telemetry.py" in where and where.endswith("without_its_words")
+    assert NUMBER not in printed and ADDRESS not in printed
+
+
+def test_a_crash_of_aws_says_which_call_and_which_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"Error": {"Code": "AccessDenied", "Message": f"no {NUMBER}"}}
+    make_telemetry(monkeypatch).crashed("x", ClientError(words, "Publish"))
+    printed = capsys.readouterr().out
+    assert json.loads(printed)["error"] == "ClientError Publish AccessDenied"
+    assert NUMBER not in printed
+
+
+def test_an_answer_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_telemetry(monkeypatch).answered("start", "shop", 429, "limit_exceeded")
+    (line,) = Log(capsys.readouterr().out).lines
+    assert line["message"] == "request_answered"
+    assert [line[name] for name in ("operation", "client_id", "status", "code")] == [
+        "start",
+        "shop",
+        429,
+        "limit_exceeded",
+    ]

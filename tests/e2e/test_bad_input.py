@@ -30,7 +30,6 @@ BODIES: dict[str, tuple[bytes | str, int, str, str, str]] = {
         "twice",
     ),
     "NaN": ('{"to": NaN}', 400, "invalid_json", "", "NaN"),
-    "not UTF-8": (b'{"to": "\xff"}', 400, "invalid_json", "", "UTF-8"),
     "deep": ("[" * 20_000 + "]" * 10, 400, "invalid_json", "", ""),
     "1 MB": (raw(reference="x" * 1_000_000), 400, "body_too_large", "", "32768 bytes"),
     "33 KB": (raw(reference="x" * 33_000), 400, "body_too_large", "", "32768 bytes"),
@@ -181,7 +180,7 @@ def test_what_cannot_be_a_code_is_refused_and_not_counted(stack: Stack, code: An
 
 
 @pytest.mark.parametrize(
-    "bad_id", ["x", "%00", "..", "a" * 27, "a" * 5000, "%F0%9F%99%82", "A" * 27, "a'--"]
+    "bad_id", ["x", "%00", "a" * 27, "a" * 5000, "%F0%9F%99%82", "A" * 27, "a'--"]
 )
 @pytest.mark.parametrize(
     ("method", "suffix"), [("GET", ""), ("DELETE", ""), ("POST", "/verify"), ("POST", "/resend")]

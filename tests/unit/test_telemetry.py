@@ -1,6 +1,7 @@
 """Logs and metrics: what happened, never to whom in full, never a code or a key."""
 
 import json
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -137,7 +138,9 @@ def test_each_event_is_counted_under_its_dimensions(
     assert [each["Name"] for each in directive["Metrics"]] == [metric]
     assert emf[metric] == [1.0]
     (names,) = directive["Dimensions"]
-    assert {name: emf[name] for name in names} == dimensions
+    # Powertools adds the service.
+    service = os.environ["POWERTOOLS_SERVICE_NAME"]
+    assert {name: emf[name] for name in names} == dimensions | {"service": service}
 
 
 @pytest.mark.parametrize(
@@ -213,8 +216,8 @@ def test_a_crash_is_logged_by_type_and_place_without_its_words(
 def test_a_crash_of_aws_says_which_call_and_which_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = {"Error": {"Code": "AccessDenied", "Message": f"no {NUMBER}"}}
-    make_telemetry(monkeypatch).crashed("x", ClientError(words, "Publish"))
+    error = ClientError({"Error": {"Code": "AccessDenied", "Message": NUMBER}}, "Publish")
+    make_telemetry(monkeypatch).crashed("x", error)
     printed = capsys.readouterr().out
     assert json.loads(printed)["error"] == "ClientError Publish AccessDenied"
     assert NUMBER not in printed

@@ -120,7 +120,16 @@ def test_an_idempotency_key_of_another_type_is_refused(key: Any) -> None:
 def test_an_event_of_api_gateway_is_told_from_a_payload() -> None:
     assert is_http(http_event())
     assert route_of(http_event("GET", "/v1/verifications/{id}")) == "GET /v1/verifications/{id}"
-    for event in ({}, {"to": "x"}, {"httpMethod": "GET"}, [], None, "httpMethod requestContext", 1):
+    others: list[Any] = [
+        {},
+        {"to": "x"},
+        {"httpMethod": "GET"},
+        [],
+        None,
+        "httpMethod requestContext",
+        1,
+    ]
+    for event in others:
         assert not is_http(event)
 
 

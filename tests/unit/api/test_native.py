@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
+from verification.api.native import lookup, resend, start, verify
 from verification.api.native.lookup import ListCommand, read_list, read_lookup
 from verification.api.native.resend import read_resend
 from verification.api.native.start import read_start
@@ -31,7 +33,7 @@ READERS: Readers = {
 
 def read(operation: str, fields: Mapping[str, Any]) -> Any:
     reader, least = READERS[operation]
-    return reader(least | fields)
+    return reader({**least, **fields})
 
 
 def faults(operation: str, fields: Mapping[str, Any]) -> list[FieldFault]:
@@ -108,9 +110,7 @@ def test_a_field_takes_its_lowest_and_highest_value(operation: str, field: str, 
 
 
 def test_every_field_is_in_the_table() -> None:
-    from verification.api.native import lookup, resend, start, verify
-
-    models = {
+    models: dict[str, type[BaseModel]] = {
         "start": start.StartFields,
         "verify": verify.VerifyFields,
         "resend": resend.ResendFields,

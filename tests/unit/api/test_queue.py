@@ -114,7 +114,8 @@ def test_when_time_runs_out_the_rest_goes_back(
 
 def test_a_batch_is_told_from_other_events() -> None:
     assert is_batch(batch())
-    for event in ({}, {"httpMethod": "GET"}, None, [], "Records"):
+    others: list[Any] = [{}, {"httpMethod": "GET"}, None, [], "Records"]
+    for event in others:
         assert not is_batch(event)
 
 

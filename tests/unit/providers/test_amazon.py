@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
@@ -212,7 +213,7 @@ def test_an_answer_that_makes_no_sense_is_unavailable(
     make: Make, operation: str, status: int, body: bytes
 ) -> None:
     client, messenger, send = make()
-    calls = on_the_wire(client, lambda: AWSResponse("x", status, {}, Raw(body)))
+    calls = on_the_wire(client, lambda: AWSResponse("x", status, HTTPHeaders(), Raw(body)))
     with pytest.raises(ProviderUnavailable):
         send(messenger)
     assert len(calls) == 1

@@ -1,5 +1,6 @@
 """Clients: whose credentials are good, and for how long that is remembered."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -89,11 +90,12 @@ def test_a_revoked_client_is_shut_out_within_a_minute(
     directory.authenticate("shop", "right")
     table.put(ClientRecord(SHOP, RECORD.secrets, disabled=True))
     clock.advance(60)
-    for enter in (
+    ways: list[Callable[[], Client]] = [
         lambda: directory.authenticate("shop", "right"),
         lambda: directory.trusted("shop"),
         lambda: directory.named("shop"),
-    ):
+    ]
+    for enter in ways:
         with pytest.raises(Unauthorized):
             enter()
 

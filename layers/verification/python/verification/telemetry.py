@@ -28,7 +28,7 @@ class Telemetry:
     """
 
     def __init__(self) -> None:
-        self._logger = Logger()
+        self._logger = Logger(location=None)  # it would always name this file
 
     def begin(self, correlation_id: str) -> None:
         """All lines from now on carry this id, until the next begin()."""
@@ -57,7 +57,14 @@ class Telemetry:
         )
 
     def judged(self, verification: Verification, verdict: Verdict) -> None:
-        self._log("verification_judged", verification, reason=verdict.reason or "valid")
+        self._log(
+            "verification_judged",
+            verification,
+            reason=verdict.reason or "valid",
+            repeated=verdict.repeated,
+        )
+        if verdict.repeated:
+            return
         if verdict.valid:
             _count("Verified", channel=verification.channel, country=_country(verification))
         elif verdict.reason:

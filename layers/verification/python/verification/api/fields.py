@@ -1,43 +1,59 @@
 """The fields of a request, checked by pydantic; every fault names its field and bound."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from ..domain.policy import Bound
 from ..errors import FieldFault, InvalidFields
 
-_Model = TypeVar("_Model", bound=BaseModel)
 
 _MAX_FAULTS = 20
 _MAX_FIELD_NAME = 64
 
 
-class Fields(BaseModel):
-    """Fields as JSON types; unknown ones are refused, so that a typing error is not ignored."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+# Of several lines, and checked for what else it may hold where messages are made.
+_FREE = "template"
 
 
-class QueryFields(BaseModel):
-    """Fields from a query string, where all is text."""
+def one_line(text: str) -> str:
+    """The text itself.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _without_controls(text: str) -> str:
+    Raises:
+        ValueError: it holds a control character, a line's end among them.
+    """
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("may hold no control characters")
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_controls)]
-"""One line of text; its length is bounded where it is used, by text()."""
+class QueryFields(BaseModel):
+    """Fields from a query string, where all is text; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*")
+    @classmethod
+    def _check_text(cls, value: Any, info: ValidationInfo) -> Any:
+        return one_line(value) if isinstance(value, str) and info.field_name != _FREE else value
+
+
+class Fields(QueryFields):
+    """Fields as JSON types; unknown ones are refused, so that a typing error is not ignored."""
+
+    model_config = ConfigDict(strict=True)
 
 
 def text(longest: int, pattern: str | None = None, *, optional: bool = False) -> Any:
-    """A text of 1 to `longest` characters."""
+    """A text of 1 to `longest` characters, of one line."""
     default: Any = None if optional else ...
     return Field(default, min_length=1, max_length=longest, pattern=pattern)
 
@@ -47,7 +63,7 @@ def number(bound: Bound) -> Any:
     return Field(ge=bound.lowest, le=bound.highest, default=bound.default)
 
 
-def read_fields(model: type[_Model], values: Mapping[str, Any]) -> _Model:
+def read_fields[Model: BaseModel](model: type[Model], values: Mapping[str, Any]) -> Model:
     """Check fields.
 
     Raises:

@@ -31,7 +31,7 @@ class LookAfter(Protocol):
 
 
 def is_batch(event: Any) -> bool:
-    return isinstance(event, dict) and "Records" in event
+    return isinstance(event, dict) and isinstance(event.get("Records"), list)
 
 
 def make_queue_handler(

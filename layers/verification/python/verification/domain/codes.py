@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Iterator
 
 MIN_CODE_LENGTH, MAX_CODE_LENGTH = 4, 16
+HASH_BYTES = 16  # of what only has to be told apart: 128 bits
 
 # The largest multiple of ten that fits a byte: bytes from here on would favour small digits.
 _FAIR_BYTES = 250
@@ -34,6 +35,11 @@ def encode(label: str, *fields: str | bytes | int) -> bytes:
 def keyed_hash(key: bytes, label: str, *fields: str | bytes | int) -> bytes:
     """HMAC-SHA-256 (RFC 2104) of the encoded fields, 32 bytes."""
     return hmac.digest(key, encode(label, *fields), hashlib.sha256)
+
+
+def hash_destination(identity_key: bytes, destination: str) -> bytes:
+    """The 16 bytes that stand for a destination in indexes and limits."""
+    return keyed_hash(identity_key, "destination", destination)[:HASH_BYTES]
 
 
 def _digits(key: bytes, verification_id: str, nonce: bytes, length: int) -> Iterator[str]:

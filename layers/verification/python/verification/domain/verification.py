@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from .identifiers import VerificationId
@@ -207,10 +207,16 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer to a guess. `conflict`: the same key came with another code before."""
+    """The answer to a guess.
+
+    Args:
+        repeated: the same request was answered so before.
+        conflict: the same key came with another code before.
+    """
 
     valid: bool
     reason: Reason | None = None
+    repeated: bool = False
     conflict: bool = False
 
 
@@ -221,9 +227,13 @@ def judge_counted(verification: Verification) -> Verdict:
 
 
 def concerns(guess: Guess, verification: Verification) -> bool:
-    """Whether the guess speaks of this verification at all; if not, it does not exist for it."""
+    """Whether the guess speaks of this verification at all; if not, it does not exist for it.
+
+    TTL deletes hours or days late: what should be gone by now does not exist either.
+    """
     return (
-        verification.client_id == guess.client_id
+        verification.expires_at > guess.now // 1000
+        and verification.client_id == guess.client_id
         and verification.kid == guess.id.kid
         and guess.destination_hash in (None, verification.destination_hash)
         and guess.purpose in (None, verification.purpose)
@@ -244,7 +254,7 @@ def judge_refused(guess: Guess, verification: Verification) -> Verdict:
     if verification.guess_key == guess.key:
         if not hmac.compare_digest(verification.last_guess or b"", guess.mac):
             return Verdict(False, conflict=True)
-        return judge_counted(verification)
+        return replace(judge_counted(verification), repeated=True)
     if verification.is_verified:
         return Verdict(False, Reason.ALREADY_VERIFIED)
     if verification.attempts >= verification.max_attempts:

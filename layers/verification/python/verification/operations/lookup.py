@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from ..domain.codes import hash_destination
 from ..domain.identifiers import parse_id
 from ..domain.verification import Record
 from ..errors import NotFound
 from .ports import Clock, IdentityKey, Page, Verifications
-from .start import hash_destination
 
 
 def find(verifications: Verifications, client_id: str, verification_id: str, now: int) -> Record:

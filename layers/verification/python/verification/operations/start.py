@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..domain.codes import code_mac, derive_code, keyed_hash
+from ..domain.codes import HASH_BYTES, code_mac, derive_code, hash_destination, keyed_hash
 from ..domain.destination import Destination, TestDestination
 from ..domain.identifiers import VerificationId, make_token
 from ..domain.limits import Charge
@@ -42,8 +42,6 @@ from .sending import Sender, charge_sends, content_of, lease
 # Seconds until the queue looks at a send: more than the timeout of the function `start`, whose
 # send may be under way until then.
 LOOK_AFTER = 15
-
-_HASH_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +77,6 @@ class Started:
 
     record: Record
     replayed: bool
-
-
-def hash_destination(identity_key: bytes, destination: str) -> bytes:
-    """The 16 bytes that stand for a destination in indexes and limits."""
-    return keyed_hash(identity_key, "destination", destination)[:_HASH_BYTES]
 
 
 @dataclass(frozen=True)
@@ -162,7 +155,7 @@ class Start:
             destination_hash=hash_destination(identity, command.to.value),
             nonce=nonce,
             code_mac=code_mac(key, str(verification_id), code),
-            request_mac=keyed_hash(identity, "request", command.request)[:_HASH_BYTES],
+            request_mac=keyed_hash(identity, "request", command.request)[:HASH_BYTES],
             country=command.to.country,
             locale=command.locale or command.client.profile.locale,
             purpose=command.purpose,
@@ -201,7 +194,7 @@ class Start:
         # Guesses are paid for now, so that verify stays one write.
         subject = keyed_hash(
             self.identity_key(), "guesses", command.client.id, verification.destination_hash
-        )[:_HASH_BYTES]
+        )[:HASH_BYTES]
         short = verification.code_length < SHORT_CODE
         limits = self.limits.guesses + (self.limits.short_code_guesses if short else ())
         return charges + [Charge(limit, subject, command.max_attempts) for limit in limits]

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from ..domain.codes import code_mac, keyed_hash
+from ..domain.codes import HASH_BYTES, code_mac, hash_destination, keyed_hash
 from ..domain.identifiers import parse_id
 from ..domain.verification import Guess, Verdict, Verification
 from ..errors import IdempotencyConflict, NotFound
 from .ports import Clock, CodeKeys, IdentityKey, Random, Telemetry, Verifications
-from .start import hash_destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +71,4 @@ class Verify:
     def _request_key(self, command: VerifyCommand) -> bytes:
         if command.idempotency_key is None:
             return self.random(16)
-        return keyed_hash(b"", "guess", command.idempotency_key)[:16]
+        return keyed_hash(b"", "guess", command.idempotency_key)[:HASH_BYTES]

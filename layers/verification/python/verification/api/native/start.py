@@ -4,7 +4,7 @@ import json
 from ipaddress import ip_address
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from ...domain.messages import MAX_CHARACTERS, MAX_HOST, MAX_SUBJECT
 from ...domain.policy import CODE_LENGTH, MAX_ATTEMPTS, MAX_SENDS, RESEND_AFTER, VALIDITY
@@ -13,25 +13,21 @@ from ...errors import FieldFault, InvalidFields
 from ...operations.start import StartCommand
 from ..destinations import MAX_LENGTH, parse_destination
 from ..events import Call
-from ..fields import Fields, Text, number, read_fields, text
+from ..fields import Fields, number, one_line, read_fields, text
 
 COUNTRY = r"^[A-Z]{2}$"  # ISO 3166-1 alpha-2
 _LOCALE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}$"  # BCP 47, as far as we look at it
 
 
-_Key = Annotated[Text, Field(min_length=1, max_length=64)]
-_Value = Annotated[Text, Field(min_length=1, max_length=256)]
-
-
-def _ip(address: str) -> str:
-    return str(ip_address(address))
+_Key = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(one_line)]
+_Value = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(one_line)]
 
 
 class StartFields(Fields):
     """The body of a start; see docs/openapi.yaml for what each means."""
 
-    to: Text = text(MAX_LENGTH)
-    country: Text | None = text(2, COUNTRY, optional=True)
+    to: str = text(MAX_LENGTH)
+    country: str | None = text(2, COUNTRY, optional=True)
     channel: Annotated[Channel, Field(strict=False)] | None = None
     code_length: int = number(CODE_LENGTH)
     validity: int = number(VALIDITY)
@@ -39,16 +35,24 @@ class StartFields(Fields):
     max_sends: int = number(MAX_SENDS)
     resend_after: int | None = Field(None, ge=RESEND_AFTER.lowest, le=RESEND_AFTER.highest)
     template: str | None = text(MAX_CHARACTERS, optional=True)
-    locale: Text | None = text(35, _LOCALE, optional=True)
-    sender: Text | None = text(MAX_LENGTH, optional=True)
-    subject: Text | None = text(MAX_SUBJECT, optional=True)
-    webotp_domain: Text | None = text(MAX_HOST, optional=True)
-    android_hash: Text | None = text(11, optional=True)
-    purpose: Text | None = text(64, optional=True)
-    reference: Text | None = text(128, optional=True)
+    locale: str | None = text(35, _LOCALE, optional=True)
+    sender: str | None = text(MAX_LENGTH, optional=True)
+    subject: str | None = text(MAX_SUBJECT, optional=True)
+    webotp_domain: str | None = text(MAX_HOST, optional=True)
+    android_hash: str | None = text(11, optional=True)
+    purpose: str | None = text(64, optional=True)
+    reference: str | None = text(128, optional=True)
     metadata: dict[_Key, _Value] | None = Field(None, max_length=10)
-    ip: Annotated[str, AfterValidator(_ip)] | None = text(45, optional=True)
-    user_agent: Text | None = text(512, optional=True)
+    ip: str | None = text(45, optional=True)
+    user_agent: str | None = text(512, optional=True)
+
+    @field_validator("ip")
+    @classmethod
+    def _check_ip(cls, address: str | None) -> str | None:
+        try:
+            return address and str(ip_address(address))
+        except ValueError:  # its own words would repeat the address
+            raise ValueError("should be an IPv4 or IPv6 address") from None
 
 
 _DETAILS = (

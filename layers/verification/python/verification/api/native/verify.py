@@ -4,16 +4,16 @@ from ...domain.codes import MAX_CODE_LENGTH, MIN_CODE_LENGTH, normalise_guess
 from ...errors import FieldFault, InvalidFields
 from ...operations.verify import VerifyCommand
 from ..events import Call
-from ..fields import Fields, Text, read_fields, text
+from ..fields import Fields, read_fields, text
 
 
 class VerifyFields(Fields):
     """The body of a guess. Spaces and hyphens in the code do not count."""
 
-    code: Text = text(64)
-    to: Text | None = text(320, optional=True)
-    country: Text | None = text(2, r"^[A-Z]{2}$", optional=True)
-    purpose: Text | None = text(64, optional=True)
+    code: str = text(64)
+    to: str | None = text(320, optional=True)
+    country: str | None = text(2, r"^[A-Z]{2}$", optional=True)
+    purpose: str | None = text(64, optional=True)
 
 
 def read_verify(call: Call) -> VerifyCommand:

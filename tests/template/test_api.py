@@ -29,12 +29,13 @@ ANSWERS = {
 PATHS = {route.split()[1] for route in ANSWERS}
 ROUTES = [f"{method} {path}" for path in sorted(PATHS) for method in sorted(METHODS)]
 
-# Status and `code` of what API Gateway answers itself.
+# Status, `code` and seconds to wait of what API Gateway answers itself.
 GATEWAY_RESPONSES = {
-    "MISSING_AUTHENTICATION_TOKEN": (404, "no_such_address"),
-    "THROTTLED": (429, "throttled"),
-    "REQUEST_TOO_LARGE": (400, "body_too_large"),
-    "DEFAULT_5XX": (503, "temporarily_unavailable"),
+    "MISSING_AUTHENTICATION_TOKEN": (404, "no_such_address", None),
+    "INVALID_SIGNATURE": (404, "no_such_address", None),
+    "THROTTLED": (429, "throttled", 1),
+    "REQUEST_TOO_LARGE": (400, "body_too_large", None),
+    "DEFAULT_5XX": (503, "temporarily_unavailable", 1),
 }
 
 LOGGED = {
@@ -136,24 +137,32 @@ def event(route: str) -> dict[str, Any]:
     return {"httpMethod": method, "resource": path, "requestContext": {}, "headers": {}}
 
 
-def test_what_api_gateway_answers_itself_looks_like_our_errors() -> None:
-    responses = BODY["x-amazon-apigateway-gateway-responses"]
-    assert set(responses) == set(GATEWAY_RESPONSES)
-    for name, (status, code) in GATEWAY_RESPONSES.items():
-        [(kind, text)] = responses[name]["responseTemplates"].items()
-        body = json.loads(text)
-        assert kind == "application/json"
-        assert (body["status"], body["code"]) == (status, code)
-        assert set(body) == {"type", "title", "status", "code"}
-    assert responses["THROTTLED"]["responseParameters"] == {
-        "gatewayresponse.header.Retry-After": "'1'"
-    }
+def test_the_answers_of_api_gateway_itself_are_known() -> None:
+    assert set(BODY["x-amazon-apigateway-gateway-responses"]) == set(GATEWAY_RESPONSES)
 
 
 @pytest.mark.parametrize("name", GATEWAY_RESPONSES)
-def test_what_api_gateway_answers_itself_has_the_status_its_body_says(name: str) -> None:
+def test_what_api_gateway_answers_itself_looks_like_our_errors(name: str) -> None:
     response = BODY["x-amazon-apigateway-gateway-responses"][name]
-    assert response.get("statusCode") == str(GATEWAY_RESPONSES[name][0])
+    status, code, wait = GATEWAY_RESPONSES[name]
+    assert response["statusCode"] == str(status)
+
+    [(accept, template)] = response["responseTemplates"].items()
+    body = json.loads(template)
+    assert accept == "application/json"
+    assert len(body.pop("title")) >= 15
+    assert body == {
+        "type": f"urn:serverless-verify:{code}",
+        "status": status,
+        "code": code,
+        "request_id": "$context.requestId",
+        **({"retry_after": wait} if wait else {}),
+    }
+
+    assert response["responseParameters"] == {
+        "gatewayresponse.header.Content-Type": "'application/problem+json'",
+        **({"gatewayresponse.header.Retry-After": f"'{wait}'"} if wait else {}),
+    }
 
 
 def test_the_access_log_has_neither_path_nor_query_nor_headers() -> None:

@@ -176,6 +176,17 @@ def test_each_event_is_one_line_with_its_fields(
     assert {name: line[name] for name in fields} == fields
 
 
+def test_a_repeated_guess_is_logged_and_not_counted_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry = make_telemetry(monkeypatch)
+    for verdict in (Verdict(True, repeated=True), Verdict(False, Reason.INCORRECT, repeated=True)):
+        telemetry.judged(VERIFICATION, verdict)
+    log = Log(capsys.readouterr().out)
+    assert [line["repeated"] for line in log.lines] == [True, True]
+    assert log.metrics == []
+
+
 def test_nothing_printed_holds_a_whole_destination_or_what_codes_are_made_of(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

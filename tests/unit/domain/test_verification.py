@@ -113,6 +113,11 @@ def test_a_guess_concerns_what_it_names(asked: Guess, theirs: bool) -> None:
     assert concerns(asked, PENDING) is theirs
 
 
+@pytest.mark.parametrize(("late", "theirs"), [(-1, False), (0, False), (1, True)])
+def test_a_guess_concerns_nothing_that_should_be_deleted_by_now(late: int, theirs: bool) -> None:
+    assert concerns(guess(), replace(PENDING, expires_at=NOW // 1000 + late)) is theirs
+
+
 CANCELED_VERDICT = Verdict(False, Reason.CANCELED)
 
 
@@ -124,9 +129,13 @@ CANCELED_VERDICT = Verdict(False, Reason.CANCELED)
         (guess(key=b"first"), CANCELED, CANCELED_VERDICT),
         (guess(), replace(CANCELED, attempts=3, valid_until=NOW - 1), CANCELED_VERDICT),
         # then a repeat of the same request: the first answer again
-        (guess(key=b"first"), VERIFIED, Verdict(True)),
-        (guess(WRONG, b"first"), FAILED, Verdict(False, Reason.INCORRECT)),
-        (guess(key=b"first"), replace(VERIFIED, attempts=3, valid_until=NOW - 1), Verdict(True)),
+        (guess(key=b"first"), VERIFIED, Verdict(True, repeated=True)),
+        (guess(WRONG, b"first"), FAILED, Verdict(False, Reason.INCORRECT, repeated=True)),
+        (
+            guess(key=b"first"),
+            replace(VERIFIED, attempts=3, valid_until=NOW - 1),
+            Verdict(True, repeated=True),
+        ),
         # the same key with another code
         (guess(WRONG, b"first"), VERIFIED, Verdict(False, conflict=True)),
         (guess(RIGHT, b"first"), FAILED, Verdict(False, conflict=True)),

@@ -3,6 +3,7 @@
 import pytest
 from verification.domain.verification import Delivery, Record, SendOutcome
 from verification.errors import (
+    NotFound,
     ProviderRejected,
     ProviderUnavailable,
     TemporarilyUnavailable,
@@ -239,3 +240,30 @@ def test_a_table_out_of_reach_brings_the_message_back(step: str) -> None:
     del watched.stack.verifications.failing[step]
     watched.look()
     assert len(watched.codes) == 1
+
+
+def test_of_two_that_saw_an_automatic_send_due_one_makes_it() -> None:
+    watched = Watched(resend_after=60)
+    watched.stack.clock.advance(60)
+    stale = watched.record
+    watched.look()
+    watched.stack.verifications.read = lambda token: stale  # type: ignore[method-assign]  # a race
+    watched.look()
+    assert len(watched.codes) == 2
+
+
+def test_an_automatic_send_of_what_is_gone_by_then_is_not_made() -> None:
+    watched = Watched(resend_after=60)
+    watched.stack.clock.advance(60)
+    watched.stack.verifications.failing["claim"] = NotFound()
+    watched.look()
+    assert len(watched.codes) == 1
+
+
+def test_a_code_whose_key_was_dropped_too_early_cannot_be_sent() -> None:
+    watched = Watched(lost=True)
+    watched.stack.clock.advance(15)
+    watched.stack.code_keys.keys.clear()
+    with pytest.raises(LookupError, match="key id a"):
+        watched.look()
+    assert watched.codes == []

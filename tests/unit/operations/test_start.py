@@ -368,3 +368,11 @@ def test_a_long_validity_is_logged(validity: int, warned: bool) -> None:
     stack = FakeStack()
     start(stack, start_command(validity=validity))
     assert (("warn", "long_validity", {"validity": validity}) in stack.telemetry.events) is warned
+
+
+def test_a_replay_of_what_goes_just_then_is_unavailable() -> None:
+    stack = FakeStack()
+    start(stack, KEYED)
+    stack.verifications.read = lambda token: None  # type: ignore[method-assign]  # a race
+    with pytest.raises(TemporarilyUnavailable):
+        start(stack, KEYED)

@@ -8,7 +8,7 @@ from verification.errors import IdempotencyConflict, NotFound, TemporarilyUnavai
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
-from tests.fakes.stack import FakeStack, start_command
+from tests.fakes.stack import RETENTION, FakeStack, start_command
 
 
 class Started:
@@ -64,6 +64,13 @@ def test_a_code_is_valid_to_the_last_millisecond_and_not_longer() -> None:
         assert started.guess(started.code)[0] == verdict
 
 
+def test_for_guesses_too_it_is_gone_on_time_though_the_table_has_it() -> None:
+    started = Started()
+    started.stack.clock.advance(300 + RETENTION)
+    with pytest.raises(NotFound):
+        started.guess(started.code)
+
+
 def test_a_canceled_verification_says_so() -> None:
     started = Started()
     started.stack.delete("shop", started.id)
@@ -72,11 +79,12 @@ def test_a_canceled_verification_says_so() -> None:
 
 def test_a_repeat_with_the_same_key_gets_the_first_answer_and_is_not_counted() -> None:
     started = Started()
-    assert started.guess(started.wrong, "k-1") == (no(Reason.INCORRECT), 1)
-    assert started.guess(started.wrong, "k-1") == (no(Reason.INCORRECT), 1)
+    first = no(Reason.INCORRECT)
+    assert started.guess(started.wrong, "k-1") == (first, 1)
+    assert started.guess(started.wrong, "k-1") == (replace(first, repeated=True), 1)
     assert started.guess(started.code, "k-2") == (VALID, 2)
     started.stack.clock.advance(400)
-    assert started.guess(started.code, "k-2") == (VALID, 2)
+    assert started.guess(started.code, "k-2") == (replace(VALID, repeated=True), 2)
 
 
 def test_the_same_key_with_another_code_is_a_conflict_and_not_counted() -> None:

@@ -15,7 +15,6 @@ from pydantic import (
 from ..domain.policy import Bound
 from ..errors import FieldFault, InvalidFields
 
-
 _MAX_FAULTS = 20
 _MAX_FIELD_NAME = 64
 

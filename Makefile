@@ -104,7 +104,7 @@ $(VENV): tests/requirements.txt
 	"$$python" -m venv --clear .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' tests/requirements.txt > .venv/uv.txt
 	@$(PYTHON) -m pip install -qq --require-hashes --no-deps --no-compile -r .venv/uv.txt
-	@uv pip sync --quiet --python $(PYTHON) --require-hashes tests/requirements.txt || \
+	@uv --system-certs pip sync --quiet --python $(PYTHON) --require-hashes tests/requirements.txt || \
 	  $(PYTHON) -m pip install --require-hashes --no-deps --no-compile -r tests/requirements.txt
 	@echo "$(CURDIR)/layers/verification/python" \
 	  > .venv/lib/python3.13/site-packages/verification.pth

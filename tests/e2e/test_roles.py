@@ -107,10 +107,12 @@ def test_without_any_one_statement_of_its_role_a_function_fails(
 
     statements = whole["Statement"]
     assert works_with(statements)
+    # The emulator takes from queues by itself, whatever the role: tests/template watches that one.
+    tried = [statement for statement in statements if statement["Sid"] != "TakeFromQueue"]
     try:
         needed = {
             statement["Sid"]: not works_with([s for s in statements if s is not statement])
-            for statement in statements
+            for statement in tried
         }
     finally:
         assert works_with(statements)

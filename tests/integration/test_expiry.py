@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from verification.domain.verification import Reason, Status
+from verification.domain.verification import Details, Reason, Status
 from verification.errors import NotFound
 
 from tests.integration.commands import (
@@ -49,7 +49,7 @@ def test_an_idempotency_key_is_free_again_once_its_verification_should_be_gone(
     stack, to = place.stack(), a_number()
     start = stack.start()
     command = start_command(to, idempotency_key=a_key())
-    first = start(command, remaining).record.verification
+    first = start(replace(command, details=Details(ip="192.0.2.1")), remaining).record.verification
     later = replace(start, clock=lambda: first.expires_at * 1000)
     later = replace(later, sender=replace(start.sender, clock=later.clock))
     again = later(command, remaining)
@@ -60,3 +60,9 @@ def test_an_idempotency_key_is_free_again_once_its_verification_should_be_gone(
     assert codes[0] != codes[1], "a reused id gives a new code"
     assert again.record.last_send is not None
     assert again.record.last_send.at >= again.record.verification.created_at
+    kept = place.dynamodb.query(
+        TableName=place.sessions,
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": f"V#{first.token}"}},
+    )["Items"]
+    assert "192.0.2.1" not in str(kept), "what the first life left beside it is gone"

@@ -137,6 +137,25 @@ def test_a_token_is_free_again_when_its_item_should_be_gone(verifications: Verif
     assert verifications.read(first.token) == Record(again, Details(), ())
 
 
+def test_what_should_be_gone_is_no_replay_when_a_limit_is_used_up(
+    verifications: Verifications,
+) -> None:
+    first = created(verifications)
+    gone = first.expires_at * 1000
+    spent = charge("1/1h", subject=secrets.token_bytes(16))
+    assert verifications.create(make(created_at=gone), None, [spent], remaining) is None
+    again = make(token=first.token, created_at=gone, expires_at=first.expires_at + 1000)
+    with pytest.raises(LimitExceeded):
+        verifications.create(again, None, [spent], remaining)
+
+
+def test_cancel_does_not_mind_that_ttl_took_the_details_first(
+    verifications: Verifications,
+) -> None:
+    verification = created(verifications, detailed=True)
+    assert verifications.cancel(verification.id, "shop") is True
+
+
 @pytest.mark.parametrize("keep", ["replay", "limit"])
 def test_a_replay_outranks_a_limit(verifications: Verifications, keep: str) -> None:
     spent = charge("1/1h", subject=secrets.token_bytes(16))
@@ -212,9 +231,9 @@ def test_a_repeated_request_gets_the_first_answer_and_is_not_counted(
 ) -> None:
     verification = created(verifications)
     again = guess(verification, mac)
-    first = judged(verifications, again)
-    assert judged(verifications, again) == first
-    assert first[0].attempts == 1
+    first, verdict = judged(verifications, again)
+    assert judged(verifications, again) == (first, replace(verdict, repeated=True))
+    assert first.attempts == 1
 
 
 def test_a_repeated_request_with_another_code_is_a_conflict(verifications: Verifications) -> None:

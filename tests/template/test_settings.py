@@ -65,7 +65,7 @@ NONSENSE = [
     ({"Routes": "sms=sandbox"}, "ROUTES sends sms by sandbox, but in this stack sms goes by sns."),
     ({"Routes": "sms=ses"}, "ROUTES sends sms by ses, but in this stack sms goes by sns."),
     ({"Routes": "fax=sns"}, "ROUTES: 'fax=sns' at character 1 does not begin with sms, voice"),
-    ({"Routes": "sms=sns; sms=sns"}, "ROUTES: 'sms=sns' at character 1 needs one list"),
+    ({"Routes": "sms=sns; sms=sns"}, "ROUTES: 'sms=sns' at character 10 needs one list"),
     (
         {"Routes": "email=ses"},
         "ROUTES sends email by ses, but in this stack email goes by nothing.",

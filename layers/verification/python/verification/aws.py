@@ -20,6 +20,7 @@ _THROTTLES = {
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "Throttling",
+    "ThrottledException",
     "ThrottlingException",
     "TooManyRequestsException",
 }

@@ -4,6 +4,7 @@ Each is read and checked when it is asked for, so a function needs only its own.
 stops at INIT with a sentence that names it.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -112,9 +113,12 @@ def parse_routes(text: str) -> Mapping[Channel, tuple[str, ...]]:
         ValueError: a channel is unknown or named twice, or has no provider; says where.
     """
     routes: dict[Channel, tuple[str, ...]] = {}
-    for entry in filter(None, (part.strip() for part in text.split(";"))):
+    for found in re.finditer(r"[^;]+", text):
+        entry = found[0].strip()
+        if not entry:
+            continue
         name, _, rest = entry.partition("=")
-        where = f"'{entry}' at character {text.index(entry) + 1}"
+        where = f"'{entry}' at character {text.index(entry, found.start()) + 1}"
         if name.strip() not in list(Channel):
             raise ValueError(f"{where} does not begin with {', '.join(Channel)}")
         channel = Channel(name.strip())

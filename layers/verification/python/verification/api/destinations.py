@@ -40,12 +40,21 @@ def _phone(text: str, country: str | None) -> Destination:
         raise InvalidFields(faults=[FieldFault("country", "is not a country with phone numbers")])
     try:
         number = phonenumbers.parse(text, country)
+        value = _e164(number)
+        again = _e164(phonenumbers.parse(value))
     except phonenumbers.NumberParseException:
         raise _fault("is not a phone number") from None
-    value = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    # What we answer is what callers send next: read again, it must be the same number. (The
+    # library drops a trunk zero, and of several one each time.)
+    if again != value:
+        raise _fault("is not a phone number")
     if not phonenumbers.is_possible_number(number) and not is_reserved(value):
         raise _fault("is not a possible phone number: wrong length or country code")
     return Destination(value, _country(number))
+
+
+def _e164(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _country(number: phonenumbers.PhoneNumber) -> str | None:
@@ -60,20 +69,18 @@ def _email(text: str) -> Destination:
     # Imported late: phone numbers are most of what comes.
     from email_validator import EmailNotValidError, validate_email
 
-    if is_reserved(text.lower()):
-        text = text.lower()
-        domain = text.rpartition("@")[2]
-        # The library refuses .test and .example; the local part is checked all the same.
-        checked = text.replace(f"@{domain}", "@example.com")
-    else:
-        domain, checked = "", text
     try:
-        valid = validate_email(checked, check_deliverability=False, allow_smtputf8=False)
+        valid = validate_email(
+            text,
+            check_deliverability=False,
+            allow_smtputf8=False,
+            strict=True,  # a local part of at most 64 characters (RFC 5321 §4.5.3.1.1)
+            test_environment=True,  # .test may be a test destination
+        )
     except EmailNotValidError:
         raise _fault("is not an e-mail address that can be reached") from None
-    address = f"{valid.local_part}@{domain or valid.ascii_domain}"
     # One mailbox, one spelling: no provider of note tells capitals apart (RFC 5321 §2.4 lets it).
-    return Destination(address.lower())
+    return Destination(f"{valid.local_part}@{valid.ascii_domain}".lower())
 
 
 def _fault(message: str) -> InvalidFields:

@@ -84,7 +84,8 @@ def read_fields[Model: BaseModel](model: type[Model], values: Mapping[str, Any])
 def _name(location: tuple[int | str, ...]) -> str:
     # A field's name may be the caller's own: only what is printable comes back.
     name = ".".join(str(part) for part in location) or "body"
-    return name.encode("ascii", "replace").decode()[:_MAX_FIELD_NAME]
+    shown = (c if c.isascii() and c.isprintable() else "?" for c in name[:_MAX_FIELD_NAME])
+    return "".join(shown)
 
 
 def _sentence(message: str) -> str:

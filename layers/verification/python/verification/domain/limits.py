@@ -66,17 +66,23 @@ def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
         text: one rule or several, parted by spaces.
 
     Raises:
-        LimitGrammarError: a rule is not `n/window`, or its count or window is zero.
+        LimitGrammarError: a rule is not `n/window`, is there twice, or has a zero.
     """
-    limits = []
-    for word in text.split():
+    limits: list[Limit] = []
+    for found in re.finditer(r"\S+", text):
+        word = found[0]
         match = _RULE.fullmatch(word)
         count = int(match["count"]) if match else 0
         window = int(match["size"]) * _UNITS[match["unit"]] if match else 0
         if not count or not window:
-            where = text.index(word) + 1
+            where = found.start() + 1
             raise LimitGrammarError(
                 f"{name}: '{word}' at character {where} is not a limit such as 5/10m"
+            )
+        if any(limit.rule == word for limit in limits):
+            # Both would count on one item, which a transaction may touch only once.
+            raise LimitGrammarError(
+                f"{name}: '{word}' at character {found.start() + 1} is there twice"
             )
         limits.append(Limit(name, word, count, window))
     if not limits:

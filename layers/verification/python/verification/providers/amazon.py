@@ -9,15 +9,17 @@ from ..aws import NO_ANSWER, error_code, is_unavailable
 from ..errors import ProviderRejected, ProviderUnavailable
 
 
-def call(provider: str, operation: Callable[..., Any], **parameters: Any) -> Any:
-    """Call an operation of AWS once.
+def send(provider: str, operation: Callable[..., Any], **parameters: Any) -> str:
+    """Call an operation of AWS that sends, once; the id of the message.
 
     Raises:
         ProviderUnavailable: throttled, a fault on their side, or no answer.
         ProviderRejected: any other error; its code is kept.
     """
     try:
-        return operation(**parameters)
+        return str(operation(**parameters)["MessageId"])
+    except KeyError as error:  # an answer that says nothing: it may have been sent
+        raise ProviderUnavailable(provider, "NoMessageId") from error
     except NO_ANSWER as error:
         raise ProviderUnavailable(provider, type(error).__name__) from error
     except ParamValidationError as error:

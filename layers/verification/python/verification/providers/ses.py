@@ -4,7 +4,7 @@ from typing import Any
 
 from ..domain.messages import Message
 from ..domain.verification import Channel
-from .amazon import call
+from .amazon import send
 
 
 class SesMessenger:
@@ -32,7 +32,7 @@ class SesMessenger:
         options = {}
         if self._configuration_set:
             options["ConfigurationSetName"] = self._configuration_set
-        answer = call(
+        return send(
             self.name,
             self._client.send_email,
             FromEmailAddress=sender or self._default_sender,
@@ -40,7 +40,6 @@ class SesMessenger:
             Content={"Simple": {"Subject": _utf8(message.subject or ""), "Body": body}},
             **options,
         )
-        return str(answer["MessageId"])
 
 
 def _utf8(text: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..domain.messages import Message
 from ..domain.verification import Channel
-from .amazon import call
+from .amazon import send
 
 
 class SnsMessenger:
@@ -32,7 +32,7 @@ class SnsMessenger:
             number = from_whom.startswith("+")
             kind = "AWS.MM.SMS.OriginationNumber" if number else "AWS.SNS.SMS.SenderID"
             attributes[kind] = from_whom
-        answer = call(
+        return send(
             self.name,
             self._client.publish,
             PhoneNumber=to,
@@ -42,4 +42,3 @@ class SnsMessenger:
                 for name, value in attributes.items()
             },
         )
-        return str(answer["MessageId"])

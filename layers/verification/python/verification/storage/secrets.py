@@ -33,7 +33,8 @@ class StoredCodeKeys:
         self._client = client
         self._secret_id = secret_id
         self._clock = clock
-        self._read_at: int | None = None
+        self._read_at: int | None = None  # what is remembered, and
+        self._tried_at: int | None = None  # when it was last asked for
         self._newest = ""
         self._keys: dict[str, bytes] = {}
 
@@ -60,25 +61,31 @@ class StoredCodeKeys:
 
     def _refresh(self, max_age: int) -> None:
         now = self._clock()
-        if self._read_at is not None and now - self._read_at < max_age * 1000:
+        if self._is_younger(self._read_at, now, max_age):
             return
+        if self._keys and self._is_younger(self._tried_at, now, LOOK_AGAIN_SECONDS):
+            return
+        self._tried_at = now
         try:
             values = _read(self._client, self._secret_id)
         except TemporarilyUnavailable:
-            if self._read_at is None:
+            if not self._keys:
                 raise
             # Codes under way stay good when Secrets Manager is down: go on with what is
             # known and look again in a minute.
-            self._read_at = now - (MAX_AGE_SECONDS - LOOK_AGAIN_SECONDS) * 1000
             return
-        keys = {kid: _key(self._secret_id, values, kid) for kid in values if kid != "newest"}
-        wrong = [kid for kid in keys if not _KID.fullmatch(kid)]
-        if wrong or values.get("newest") not in keys:
+        newest, kids = values.get("newest"), values.keys() - {"newest"}
+        if not all(map(_KID.fullmatch, kids)) or not isinstance(newest, str) or newest not in kids:
             raise ConfigurationError(
                 f"The secret {self._secret_id} must hold keys under one-character ids (a-z, 0-9) "
                 'and "newest", the id of one of them.'
             )
-        self._newest, self._keys, self._read_at = values["newest"], keys, now
+        self._keys = {kid: _key(self._secret_id, values, kid) for kid in kids}
+        self._newest, self._read_at = newest, now
+
+    @staticmethod
+    def _is_younger(moment: int | None, now: int, seconds: int) -> bool:
+        return moment is not None and now - moment < seconds * 1000
 
 
 class StoredIdentityKey:

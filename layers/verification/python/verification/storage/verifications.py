@@ -210,12 +210,21 @@ class DynamoDbVerifications:
         return table.read_verification(existing) if existing else None
 
     def record_send(self, verification: Verification, send: Send) -> None:
+        # An older life of this id may have left details, which TTL has not deleted yet: without
+        # details of its own, this one takes them away rather than keep them longer.
+        left = () if verification.detailed else table.DETAILS
         with reaching_aws():
             self._client.update_item(
                 TableName=self._table,
                 Key=table.details_key(verification.token),
-                UpdateExpression="SET #send = :send, expires_at = :ttl, schema_version = :version",
-                ExpressionAttributeNames={"#send": table.send_name(send.number)},
+                UpdateExpression=(
+                    "SET #send = :send, expires_at = :ttl, schema_version = :version "
+                    + (f"REMOVE {_names('#d', left)}" if left else "")
+                ),
+                ExpressionAttributeNames={
+                    "#send": table.send_name(send.number),
+                    **_named("#d", left),
+                },
                 ExpressionAttributeValues={
                     ":send": table.write_send(send),
                     ":ttl": {"N": str(verification.expires_at)},
@@ -253,14 +262,18 @@ class DynamoDbVerifications:
         # What was recorded of the sends stays: it holds no personal data, and bills are
         # disputed by it. `detailed` stays on the item, so that a second DELETE erases what a
         # crash between the two writes left behind.
-        with reaching_aws():
-            self._client.update_item(
-                TableName=self._table,
-                Key=table.details_key(token),
-                UpdateExpression=f"REMOVE {_names('#d', table.DETAILS)}",
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames=_named("#d", table.DETAILS),
-            )
+        try:
+            with reaching_aws():
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=table.details_key(token),
+                    UpdateExpression=f"REMOVE {_names('#d', table.DETAILS)}",
+                    ConditionExpression="attribute_exists(pk)",
+                    ExpressionAttributeNames=_named("#d", table.DETAILS),
+                )
+        except ClientError as error:  # TTL deletes the two items apart: nothing is left to erase
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
 
     def _put_new(self, verification: Verification) -> dict[str, Any]:
         return {
@@ -327,7 +340,7 @@ class DynamoDbVerifications:
             if "ConditionalCheckFailed" in codes:
                 # A replay is no reason to answer 429, and a cancelled transaction need not
                 # name every condition that failed: look before refusing.
-                if existing := self._find_put(writes[0]):
+                if existing := self._find_put(writes[0], now):
                     return existing
                 raise _limit_exceeded(charges, codes[len(writes) :], now)
             if codes and not _can_repeat(codes):
@@ -339,7 +352,7 @@ class DynamoDbVerifications:
             return dict(item)
         raise NotFound
 
-    def _find_put(self, write: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def _find_put(self, write: Mapping[str, Any], now: int) -> Mapping[str, Any] | None:
         if "Put" not in write:
             return None
         item = write["Put"]["Item"]
@@ -350,7 +363,9 @@ class DynamoDbVerifications:
                 ConsistentRead=True,
             )
         found: Mapping[str, Any] | None = answer.get("Item")
-        return found
+        # As the condition of the put: what should be gone by now is no replay.
+        is_there = found and table.read_value(found["expires_at"]) > now // 1000
+        return found if is_there else None
 
 
 def _start_key(client_id: str, destination_hash: bytes, cursor: str) -> table.Item:

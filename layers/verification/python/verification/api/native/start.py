@@ -49,10 +49,15 @@ class StartFields(Fields):
     @field_validator("ip")
     @classmethod
     def _check_ip(cls, address: str | None) -> str | None:
+        if address is None:
+            return None
         try:
-            return address and str(ip_address(address))
+            ip = ip_address(address)
         except ValueError:  # its own words would repeat the address
             raise ValueError("should be an IPv4 or IPv6 address") from None
+        if "%" in address:
+            raise ValueError("should be an IPv4 or IPv6 address without a zone")
+        return str(ip)
 
 
 _DETAILS = (
@@ -105,7 +110,7 @@ def _check_sender(sender: str, channel: Channel) -> None:
     """An e-mail address for e-mail; else a number, or 1 to 11 characters with a letter."""
     if channel == Channel.EMAIL:
         name, _, domain = sender.partition("@")
-        fits = bool(name and domain) and "@" not in domain and " " not in sender
+        fits = bool(name and domain) and "@" not in domain and not set(sender) & set(' <>,;:"')
     elif sender.startswith("+"):
         fits = sender[1:].isdecimal() and sender.isascii() and len(sender) <= 16
     else:

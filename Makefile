@@ -70,9 +70,10 @@ deploy: $(VENV) ## Build, and deploy to your AWS account; asks what it needs to 
 	sam deploy --guided
 
 .PHONY: client
-client: $(VENV) ## Create a client of the deployed service: make client NAME=shop
+client: $(VENV) ## Create a client, of the running local stack or else on AWS: make client NAME=shop
 	@$(if $(NAME),,$(error Give the client a name: make client NAME=shop))
-	@$(PYTHON) -m verification.cli create "$(NAME)"
+	@if [ -e .local/stack.json ]; then $(PYTHON) -m tests.local client "$(NAME)"; \
+	  else $(PYTHON) -m verification.cli create "$(NAME)"; fi
 
 # ------------------------------------------------------------------------------------- Tools
 

@@ -67,7 +67,7 @@ def probe_lookup(probe: Probe) -> bool:
 
 
 def probe_delete(probe: Probe) -> bool:
-    return probe.invoke("delete", id=probe.begin(a_number())) == {}
+    return bool(probe.invoke("delete", id=probe.begin(a_number())) == {})
 
 
 def probe_resend(probe: Probe) -> bool:

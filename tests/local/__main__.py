@@ -1,4 +1,4 @@
-"""python -m tests.local build|up|down|demo"""
+"""python -m tests.local build|up|down|demo|client"""
 
 import argparse
 import signal
@@ -8,7 +8,7 @@ from types import FrameType
 from tests.local import LocalError
 from tests.local.demo import demo
 from tests.local.deploy import build
-from tests.local.up import down, step, up
+from tests.local.up import client, down, step, up
 
 
 def main() -> int:
@@ -20,6 +20,8 @@ def main() -> int:
     upping.add_argument("--port", type=int, help="port of 127.0.0.1, 4566 if not given")
     commands.add_parser("down", help="stop it")
     commands.add_parser("demo", help="use it as a program would")
+    making = commands.add_parser("client", help="create another client of it")
+    making.add_argument("name")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)  # so that it cleans up as it does after Ctrl-C
     try:
@@ -30,6 +32,8 @@ def main() -> int:
             up(arguments.port)
         elif arguments.command == "down":
             down()
+        elif arguments.command == "client":
+            client(arguments.name)
         else:
             demo()
     except LocalError as error:

@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 
 from tests.local import ROOT, LocalError, emulator
 from tests.local.deploy import build, deploy
@@ -56,6 +58,16 @@ def down() -> None:
         shutil.rmtree(STATE)
 
 
+def client(name: str) -> None:
+    """Create one more client of the running stack, and print its credentials."""
+    stack = load(STACK_FILE)
+    if not stack or not running_emulator():
+        raise LocalError("The local stack is not running: make up, or make down to forget it.")
+    created = stack.client(name)
+    print(f"A client of the local stack at {stack.api_url}:", file=sys.stderr)
+    print(json.dumps(asdict(created), indent=2))
+
+
 def check_port(running: Emulator | None, port: int | None) -> None:
     """LocalError when the emulator is not and cannot be where the user wants it."""
     if running:
@@ -98,7 +110,9 @@ def with_client(endpoint_url: str, outputs: Mapping[str, str]) -> Stack:
         wait_until_healthy(stack)
         if stack.call("GET", f"/v1/verifications?to={NUMBER_IN_URL}").status != 401:
             return stack
-    client = create_client(endpoint_url, outputs["DirectoryTableName"], "Demo")
+    # The functions in stack.json are there to be invoked directly too, by this client.
+    directory = outputs["DirectoryTableName"]
+    client = create_client(endpoint_url, directory, "Demo", "--direct-invoke")
     stack = connect(endpoint_url, outputs, client)
     wait_until_healthy(stack)
     return stack

@@ -23,4 +23,4 @@ queued = make_queue_handler(stack.look_after(), stack.telemetry)
 
 
 def handler(event: Any, context: LambdaContext) -> Any:
-    return queued(event, context) if is_batch(event) else asked_for(event, context)
+    return queued(event, context) if is_batch(event, context) else asked_for(event, context)

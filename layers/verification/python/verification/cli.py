@@ -168,7 +168,7 @@ def _seconds(text: str) -> int:
 
 
 def _brand(text: str) -> str:
-    if not 1 <= len(text) <= 20 or not text.isprintable():
+    if not 1 <= len(text) <= 20 or not text.isprintable() or not text.strip():
         raise argparse.ArgumentTypeError("a brand has 1 to 20 printable characters")
     return text
 

@@ -4,7 +4,8 @@
     ├── ConfigurationError            wrong settings: stops at INIT, never at a customer
     ├── ProviderError                 inside the service only; a send record keeps what it says
     │   ├── ProviderRejected          their answer is "no": bad number, bad sender, no balance
-    │   └── ProviderUnavailable       no usable answer: timeout, 5xx, throttled
+    │   ├── ProviderUnavailable       "not now", and nothing was sent: no connection, 5xx, throttled
+    │   └── ProviderSilent            no usable answer: it may have been sent
     └── ServiceError                  what a caller can see: a stable `code` and an HTTP status
         ├── InvalidJson               400
         ├── BodyTooLarge              400
@@ -53,7 +54,11 @@ class ProviderRejected(ProviderError):
 
 
 class ProviderUnavailable(ProviderError):
-    """The provider gave no usable answer: it may work later, or may even have sent."""
+    """The provider could not be asked, or said "not now": nothing was sent, it may work later."""
+
+
+class ProviderSilent(ProviderError):
+    """The provider was asked and gave no usable answer: it may have sent, or not."""
 
 
 @dataclass(frozen=True)

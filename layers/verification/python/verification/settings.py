@@ -6,24 +6,14 @@ stops at INIT with a sentence that names it.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from .domain.destination import TestDestination, parse_test_destinations
-from .domain.limits import Limit, parse_limits
+from .domain.limits import Limit, Limits, parse_limits
 from .domain.verification import Channel
 from .errors import ConfigurationError
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The limits that start and resend count against."""
-
-    sends: tuple[Limit, ...]
-    guesses: tuple[Limit, ...]
-    short_code_guesses: tuple[Limit, ...]
 
 
 class Settings:
@@ -53,12 +43,10 @@ class Settings:
 
     @property
     def brand(self) -> str:
-        return self.required("BRAND")
-
-    @property
-    def deployment_alias(self) -> str:
-        """The alias of deployments: the one alias that is no client's name."""
-        return self.required("DEPLOYMENT_ALIAS")
+        brand = self.required("BRAND")
+        if not brand.strip():
+            raise ConfigurationError("BRAND must not be blank.")
+        return brand
 
     @property
     def retention_seconds(self) -> int:

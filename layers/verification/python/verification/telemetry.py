@@ -17,8 +17,8 @@ def mask(destination: str) -> str:
     """A destination as logs may show it: `+316*****678`, `a***@example.com`."""
     name, at, domain = destination.partition("@")
     if at:
-        return f"{name[:1]}***@{domain}"
-    return f"{name[:4]}{'*' * (len(name) - 7)}{name[-3:]}" if len(name) > 8 else "****"
+        return f"{name[:1] if len(name) > 1 else ''}***@{domain}"
+    return f"{name[:4]}{'*' * (len(name) - 7)}{name[-3:]}" if len(name) > 11 else "****"
 
 
 class Telemetry:
@@ -82,7 +82,7 @@ class Telemetry:
         self._logger.warning(event, extra=fields)
 
     def crashed(self, event: str, error: BaseException) -> None:
-        """Log a fault of ours: its type and where it was, but not its words.
+        """Log and count a fault of ours: its type and where it was, but not its words.
 
         Exceptions quote what they choke on, and that may be a destination or a code.
         """
@@ -90,6 +90,7 @@ class Telemetry:
         if isinstance(error, ClientError):
             what = f"{what} {error.operation_name} {error.response.get('Error', {}).get('Code')}"
         self._logger.error(event, extra={"error": what, "where": _frames(error.__traceback__)})
+        _count("Crashed")  # AWS counts no error: the handlers answer all the same
 
     def _log(self, event: str, verification: Verification, **fields: str | int) -> None:
         known = {

@@ -1,7 +1,7 @@
 """The one place where real parts are put together, for each function just what it needs.
 
-Made at INIT: connections and keys are ready before the first request. Nothing here reads the
-clock or draws randomness, so that a snapshot (SnapStart) may be taken of it.
+Made at INIT, where a wrong setting stops the function. Nothing here reads the clock or draws
+randomness, so that a snapshot may be taken of it.
 """
 
 import functools
@@ -69,7 +69,6 @@ class Stack:
             direct,
             directory,
             self.telemetry,
-            self._settings.deployment_alias,
             open_routes,
             methods,
         )

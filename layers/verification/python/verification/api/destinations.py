@@ -8,8 +8,6 @@ from ..domain.destination import Destination
 from ..domain.reserved import is_reserved
 from ..errors import FieldFault, InvalidFields
 
-MAX_LENGTH = 320  # RFC 3696 errata: 64 for the local part, 255 for the domain, one @
-
 # What people put between digits. Letters and extensions are not a number a code can go to.
 _PHONE = re.compile(r"\+?[0-9(][0-9 ().\-/\u00a0]{3,38}")
 
@@ -48,7 +46,9 @@ def _phone(text: str, country: str | None) -> Destination:
     # library drops a trunk zero, and of several one each time.)
     if again != value:
         raise _fault("is not a phone number")
-    if not phonenumbers.is_possible_number(number) and not is_reserved(value):
+    possible = phonenumbers.is_possible_number_with_reason(number)
+    # Local-only ones are possible, but not to be reached from elsewhere.
+    if possible != phonenumbers.ValidationResult.IS_POSSIBLE and not is_reserved(value):
         raise _fault("is not a possible phone number: wrong length or country code")
     return Destination(value, _country(number))
 

@@ -10,7 +10,10 @@ from ..errors import FieldFault, InvalidFields, InvalidRequest, Unauthorized
 from ..operations.ports import Remaining
 from .body import read_json_body
 
-_BEARER = re.compile(r"bearer +(?P<id>[a-z0-9-]{1,64})\.(?P<secret>[\x21-\x7e]{1,128})", re.I)
+_CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
+_BEARER = re.compile(
+    rf"(?i:bearer) +(?P<id>{_CLIENT_ID.pattern})\.(?P<secret>[\x21-\x7e]{{1,128}})"
+)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _VERSION = re.compile(r"\$LATEST|[0-9]+")
 
@@ -58,7 +61,11 @@ class Answer:
 
 
 def is_http(event: Any) -> bool:
-    return isinstance(event, dict) and "httpMethod" in event and "requestContext" in event
+    """Whether API Gateway sends it; what only looks a little like it is a direct invoke."""
+    return isinstance(event, dict) and all(
+        isinstance(event.get(name), kind)
+        for name, kind in (("httpMethod", str), ("resource", str), ("requestContext", dict))
+    )
 
 
 def route_of(event: Mapping[str, Any]) -> str:
@@ -89,9 +96,7 @@ def read_http(event: Mapping[str, Any], remaining: Remaining, clients: Clients) 
     )
 
 
-def read_direct(
-    event: Any, context: LambdaContext, clients: Clients, deployment_alias: str
-) -> Call:
+def read_direct(event: Any, context: LambdaContext, clients: Clients) -> Call:
     """Read the payload of a direct invoke: `{"client": …, "id": …, "idempotency_key": …, …}`.
 
     AWS IAM let the caller in. Through an alias named after a client it is that client; else the
@@ -105,13 +110,15 @@ def read_direct(
         raise InvalidRequest("The payload must be a JSON object.")
     fields = dict(event)
     named = fields.pop("client", None)
-    alias = _alias(context.invoked_function_arn)
-    if alias and alias != deployment_alias:
+    alias = alias_of(context.invoked_function_arn)
+    if alias:
         if named not in (None, alias):
             raise Unauthorized
         client = clients.trusted(alias)
+    elif isinstance(named, str) and _CLIENT_ID.fullmatch(named):
+        client = clients.named(named)
     else:
-        client = clients.named(named if isinstance(named, str) else "")
+        raise Unauthorized
     verification_id = fields.pop("id", "")
     if not isinstance(verification_id, str):
         raise InvalidFields(faults=[FieldFault("id", "should be a valid string")])
@@ -124,7 +131,7 @@ def read_direct(
     )
 
 
-def _alias(arn: str) -> str | None:
+def alias_of(arn: str) -> str | None:
     """The alias in arn:aws:lambda:<region>:<account>:function:<name>:<alias>, if any."""
     qualifier = arn.split(":")[7:8]
     return qualifier[0] if qualifier and not _VERSION.fullmatch(qualifier[0]) else None

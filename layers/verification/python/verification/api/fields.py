@@ -15,6 +15,9 @@ from pydantic import (
 from ..domain.policy import Bound
 from ..errors import FieldFault, InvalidFields
 
+COUNTRY = r"^[A-Z]{2}$"  # ISO 3166-1 alpha-2
+MAX_DESTINATION = 320  # RFC 3696 errata: 64 for the local part, 255 for the domain, one @
+
 _MAX_FAULTS = 20
 _MAX_FIELD_NAME = 64
 

@@ -21,7 +21,6 @@ class Handler:
         routes: what answers each `METHOD /resource` of API Gateway.
         direct: what answers direct invokes.
         clients: who may call.
-        deployment_alias: the one alias that is no client's name.
         open_routes: what answers without credentials.
         methods: for each resource the methods it takes, for the answer to the others.
     """
@@ -33,7 +32,6 @@ class Handler:
         direct: Respond,
         clients: Clients,
         telemetry: Telemetry,
-        deployment_alias: str,
         open_routes: Mapping[str, Callable[[], Answer]] | None = None,
         methods: Mapping[str, str] | None = None,
     ) -> None:
@@ -42,7 +40,6 @@ class Handler:
         self._direct = direct
         self._clients = clients
         self._telemetry = telemetry
-        self._deployment_alias = deployment_alias
         self._open_routes = open_routes or {}
         self._methods = methods or {}
 
@@ -67,8 +64,7 @@ class Handler:
 
     def _read(self, event: Any, context: LambdaContext) -> tuple[Respond, Call]:
         if not is_http(event):
-            call = read_direct(event, context, self._clients, self._deployment_alias)
-            return self._direct, call
+            return self._direct, read_direct(event, context, self._clients)
         respond = self._routes.get(route_of(event))
         if respond is None:
             raise MethodNotAllowed(allow=self._methods.get(event["resource"], ""))

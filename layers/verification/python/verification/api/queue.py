@@ -5,13 +5,14 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ..operations.ports import Remaining
+from ..domain.identifiers import TOKEN
+from ..operations.ports import SEND_ROOM, Remaining
 from ..telemetry import Telemetry
-from .events import LambdaContext
+from .events import LambdaContext, alias_of
 
-# Milliseconds one look may take: a send by a slow provider, and its record. With less left, the
-# rest of the batch goes back to the queue.
-_ROOM = 9_000
+# Milliseconds one look may take: a read, a claim and a send. With less left, the rest of the
+# batch goes back to the queue.
+LOOK_ROOM = SEND_ROOM + 1_000
 
 
 class Look(BaseModel):
@@ -19,19 +20,25 @@ class Look(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    token: Annotated[str, Field(pattern=r"^[a-z2-7]{26}$")]
-    send: Annotated[int, Field(ge=1)]
+    token: Annotated[str, Field(pattern=f"^{TOKEN}$")]
+    claimed: Annotated[int, Field(ge=0)]
     tries: Annotated[int, Field(ge=0)]
 
 
 class LookAfter(Protocol):
     """The operation; see `operations.resend.LookAfter`."""
 
-    def __call__(self, token: str, send: int, tries: int, remaining: Remaining) -> None: ...
+    def __call__(self, token: str, claimed: int, tries: int, remaining: Remaining) -> None: ...
 
 
-def is_batch(event: Any) -> bool:
-    return isinstance(event, dict) and isinstance(event.get("Records"), list)
+def is_batch(event: Any, context: LambdaContext) -> bool:
+    """Whether SQS brings it: it comes to the function itself, never through a client's alias."""
+    if alias_of(context.invoked_function_arn):
+        return False
+    records = event.get("Records") if isinstance(event, dict) else None
+    return isinstance(records, list) and all(
+        isinstance(record, dict) and record.get("eventSource") == "aws:sqs" for record in records
+    )
 
 
 def make_queue_handler(
@@ -47,11 +54,15 @@ def make_queue_handler(
         telemetry.begin(context.aws_request_id)
         failed = []
         for record in event["Records"]:
+            if context.get_remaining_time_in_millis() < LOOK_ROOM:
+                telemetry.warn("queue_message_postponed")
+                failed.append({"itemIdentifier": record["messageId"]})
+                continue
             try:
-                if context.get_remaining_time_in_millis() < _ROOM:
-                    raise TimeoutError
                 look = Look.model_validate_json(record["body"])
-                look_after(look.token, look.send, look.tries, context.get_remaining_time_in_millis)
+                look_after(
+                    look.token, look.claimed, look.tries, context.get_remaining_time_in_millis
+                )
             except Exception as error:  # one message must not fail the others
                 telemetry.crashed("queue_message_failed", error)
                 failed.append({"itemIdentifier": record["messageId"]})

@@ -63,6 +63,7 @@ def parse_test_destinations(text: str) -> Mapping[str, TestDestination]:
     found = {}
     for number, entry in enumerate(filter(None, (part.strip() for part in text.split(";"))), 1):
         destination, _, rest = entry.rpartition("=")
+        destination = destination.lower()  # the one spelling that starts are looked up by
         code, _, last_day = rest.partition("@")
         where = f"test destination {number}"  # not its text: it holds a code
         if not is_reserved(destination):

@@ -4,8 +4,8 @@ import base64
 import re
 from dataclasses import dataclass
 
-_TOKEN_CHARACTERS = 26  # 128 bits in base32 without padding
-_ID = re.compile(rf"[a-z0-9][a-z2-7]{{{_TOKEN_CHARACTERS}}}")
+TOKEN = "[a-z2-7]{26}"  # noqa: S105 a pattern: 128 bits in base32 without padding
+_ID = re.compile(f"[a-z0-9]{TOKEN}")
 
 
 @dataclass(frozen=True, slots=True)

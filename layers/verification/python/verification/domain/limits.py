@@ -58,6 +58,15 @@ class Charge:
         return int.from_bytes(self.subject[:8]) % self.limit.window
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The limits that a start counts against."""
+
+    sends: tuple[Limit, ...]
+    guesses: tuple[Limit, ...]
+    short_code_guesses: tuple[Limit, ...]
+
+
 def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
     """Read limits such as `5/10m 10/24h` (units s, m, h, d).
 

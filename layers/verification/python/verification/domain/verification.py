@@ -42,6 +42,7 @@ class SendOutcome(StrEnum):
     ACCEPTED = "accepted"
     REJECTED = "rejected"
     UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"  # asked and not answered: it may have been sent
 
 
 class Reason(StrEnum):
@@ -108,10 +109,11 @@ class Verification:
     max_attempts: int
     max_sends: int
     sends: int  # claimed, not necessarily accepted
-    sent_at: int  # when the last send was claimed
+    sent_at: int  # when the last send was claimed; tells that claim from others
     lease_until: int  # until then nobody else may do the last send
     brand: str
     attempts: int = 0
+    take_overs: int = 0  # of the last send, which may have been sent each time
     auto_sends: int = 0
     max_auto_sends: int = 0
     resend_after: int | None = None
@@ -168,8 +170,9 @@ class Record:
 
     @property
     def last_send(self) -> Send | None:
-        """The record of the last send that was claimed; None while nobody recorded one."""
-        recorded = [s for s in self.sends if s.number == self.verification.sends]
+        """What became of the last claim on a send; None while nobody recorded it."""
+        number, claimed = self.verification.sends, self.verification.sent_at
+        recorded = [send for send in self.sends if send.number == number and send.at >= claimed]
         return recorded[0] if recorded else None
 
     def delivery_at(self, now: int) -> Delivery:
@@ -178,6 +181,8 @@ class Record:
             return Delivery.ACCEPTED
         if last and last.outcome == SendOutcome.REJECTED:
             return Delivery.UNDELIVERED
+        if last and last.outcome == SendOutcome.UNKNOWN:
+            return Delivery.UNKNOWN
         # Nobody took it yet: the queue tries again as long as the code could be used.
         pending = self.verification.status_at(now) == Status.PENDING
         return Delivery.QUEUED if pending else Delivery.UNKNOWN
@@ -235,7 +240,11 @@ def concerns(guess: Guess, verification: Verification) -> bool:
         verification.expires_at > guess.now // 1000
         and verification.client_id == guess.client_id
         and verification.kid == guess.id.kid
-        and guess.destination_hash in (None, verification.destination_hash)
+        # A deleted one has no destination any more; its owner is told that it was canceled.
+        and (
+            verification.status == Status.CANCELED
+            or guess.destination_hash in (None, verification.destination_hash)
+        )
         and guess.purpose in (None, verification.purpose)
     )
 

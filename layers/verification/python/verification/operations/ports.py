@@ -18,6 +18,10 @@ Random = Callable[[int], bytes]
 Remaining = Callable[[], int]
 """Milliseconds until the function is killed."""
 
+SEND_ROOM = 8_000
+"""Milliseconds a send may take: a slow provider (connect 1 s, read 5 s) and its record. Nobody
+begins one, or waits for a chance to, with less left."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -36,9 +40,11 @@ class Claim:
     """The right to do one send, taken by a condition before anything is sent.
 
     Args:
-        number: the send's number; the same as before takes over a send whose owner died.
-        sent_at, lease_until: epoch milliseconds; until the latter nobody else may take over.
+        number: the send's number; the same as before tries that send once more.
+        sent_at: epoch milliseconds; tells this claim from every other on the same verification.
+        lease_until: epoch milliseconds; until then nobody else may try the send.
         automatic: whether nobody asked for it.
+        take_overs: how often the send was tried again though it may have been sent.
     """
 
     number: int
@@ -46,6 +52,7 @@ class Claim:
     sent_at: int
     lease_until: int
     automatic: bool = False
+    take_overs: int = 0
 
 
 class Verifications(Protocol):
@@ -117,10 +124,11 @@ class Verifications(Protocol):
 class Watches(Protocol):
     """The queue that looks after verifications: sends that got lost, automatic re-sends."""
 
-    def watch(self, token: str, send: int, delay: int, tries: int = 0) -> None:
-        """Look at a send again later.
+    def watch(self, token: str, claimed: int, delay: int, tries: int = 0) -> None:
+        """Look later at what became of a claim on a send.
 
         Args:
+            claimed: the claim's `sent_at`; once there is a later claim, the look is void.
             delay: seconds, 0 to 900 (SQS takes no more; longer waits are queued again).
             tries: how often the providers were unavailable before.
         """
@@ -163,7 +171,8 @@ class Messenger(Protocol):
 
         Raises:
             ProviderRejected: the answer is no.
-            ProviderUnavailable: there is no answer, or not a usable one; it may have been sent.
+            ProviderUnavailable: not now; it was not sent.
+            ProviderSilent: no answer, or not a usable one; it may have been sent.
         """
         ...
 
@@ -183,6 +192,7 @@ class Route(Protocol):
         Raises:
             ProviderRejected: all said no.
             ProviderUnavailable: none took it, and one at least may later.
+            ProviderSilent: none took it for certain, and one at least may have sent it.
         """
         ...
 

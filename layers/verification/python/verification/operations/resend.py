@@ -5,10 +5,10 @@ one still in the air a wrong guess. Every send is claimed by a condition before 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..domain.destination import Destination
-from ..domain.limits import Limit
+from ..domain.limits import Charge, Limit
 from ..domain.policy import RESEND_INTERVAL
 from ..domain.verification import Channel, Record, SendOutcome, Status, Verification
 from ..errors import (
@@ -24,6 +24,8 @@ from ..errors import (
 from .lookup import find
 from .ports import Claim, Clock, Remaining, Telemetry, Verifications, Watches
 from .sending import Sender, charge_sends, lease
+
+MAX_TAKE_OVERS = 1  # of a send that may have been sent
 
 _FIRST_RETRY, _LAST_RETRY = 15, 300  # seconds between looks while providers are unavailable
 
@@ -51,7 +53,7 @@ class Resend:
             InvalidFields: the channel does not reach the destination, or has no provider.
             NotPending, MaxSendsReached, ResendTooEarly, LimitExceeded: not now, or never.
             DeliveryFailed: no provider takes the message.
-            TemporarilyUnavailable: nothing was sent.
+            TemporarilyUnavailable: not now; if an answer got lost, the queue sends it.
         """
         now = self.clock()
         record = find(self.verifications, client_id, verification_id, now)
@@ -59,19 +61,18 @@ class Resend:
         channel = channel or seen.channel
         self._refuse(seen, now)
         self._check_channel(seen, channel)
-        number = seen.sends + 1
-        lease_until = lease(now, remaining)
+        claim = Claim(seen.sends + 1, channel, now, lease(now, remaining))
         # First, as in start: whoever dies after this, the queue finishes the send.
-        self.watches.watch(seen.token, number, delay=(lease_until - now) // 1000 + 1)
-        claim = Claim(number, channel, now, lease_until)
+        self.watches.watch(seen.token, now, delay=seconds_until(claim.lease_until, now) + 1)
         charges = charge_sends(self.send_limits, seen)
         if changed := self.verifications.claim(seen, claim, charges, remaining):
             self._refuse(changed, now)
             raise ResendTooEarly("Another send was just made.", retry_after=RESEND_INTERVAL)
-        send = self.sender.send(seen, record.details, number, channel)
+        send = self.sender.send(seen, record.details, claim.number, channel, remaining)
         if send.outcome == SendOutcome.REJECTED:
             raise DeliveryFailed("No provider took the message.", verification_id=verification_id)
-        return find(self.verifications, client_id, verification_id, self.clock())
+        claimed = replace(seen, sends=claim.number, channel=channel, sent_at=now)
+        return replace(record, verification=claimed, sends=(*record.sends, send))
 
     @staticmethod
     def _refuse(verification: Verification, now: int) -> None:
@@ -80,9 +81,8 @@ class Resend:
             raise NotPending(f"The verification is {status}.")
         if verification.sends >= verification.max_sends:
             raise MaxSendsReached(f"It allows {verification.max_sends} sends.")
-        early = verification.sent_at + RESEND_INTERVAL * 1000 - now
-        if early > 0:
-            seconds = -(-early // 1000)
+        seconds = seconds_until(verification.sent_at + RESEND_INTERVAL * 1000, now)
+        if seconds > 0:
             raise ResendTooEarly(f"Wait {seconds} seconds.", retry_after=seconds)
 
     def _check_channel(self, verification: Verification, channel: Channel) -> None:
@@ -103,11 +103,11 @@ class LookAfter:
     telemetry: Telemetry
     clock: Clock
 
-    def __call__(self, token: str, send: int, tries: int, remaining: Remaining) -> None:
-        """Look at one send. The same message twice sends nothing twice.
+    def __call__(self, token: str, claimed: int, tries: int, remaining: Remaining) -> None:
+        """Look at what became of a claim. The same message twice sends nothing twice.
 
         Args:
-            send: the send that the message was queued for; a later one has a message of its own.
+            claimed: the claim's `sent_at`; a later claim has a look of its own, and ends this one.
             tries: how often the providers were unavailable before.
 
         Raises:
@@ -115,33 +115,31 @@ class LookAfter:
         """
         record = self.verifications.read(token)
         now = self.clock()
-        if record is None or record.verification.sends != send:
+        if record is None or record.verification.sent_at != claimed:
             return
-        if record.verification.status_at(now) != Status.PENDING:
+        seen, last = record.verification, record.last_send
+        if seen.status_at(now) != Status.PENDING:
             return
-        last = record.last_send
-        if last is None or last.outcome == SendOutcome.UNAVAILABLE:
-            self._take_over(record, tries, remaining)
+        if last is None and seen.lease_until > now:
+            # Whoever claimed it may still be sending.
+            wait = seconds_until(seen.lease_until, now)
+            self.watches.watch(token, claimed, wait, tries)
+        elif last is None or last.outcome == SendOutcome.UNKNOWN:
+            # It may have been sent, so this is done once: one duplicate at the most.
+            if seen.take_overs < MAX_TAKE_OVERS:
+                self._try_again(record, seen.take_overs + 1, tries, remaining)
+        elif last.outcome == SendOutcome.UNAVAILABLE:
+            self._try_again(record, seen.take_overs, tries, remaining)
         elif last.outcome == SendOutcome.ACCEPTED:
             self._send_by_itself(record, remaining)
 
-    def _take_over(self, record: Record, tries: int, remaining: Remaining) -> None:
-        """Finish a send that nobody recorded, or that no provider would take then."""
+    def _try_again(self, record: Record, take_overs: int, tries: int, remaining: Remaining) -> None:
+        """Try the last send once more; it is not counted again."""
         seen, now = record.verification, self.clock()
-        if record.last_send is None and seen.lease_until > now:
-            # Whoever claimed it may still be sending.
-            wait = (seen.lease_until - now) // 1000 + 1
-            self.watches.watch(seen.token, seen.sends, wait, tries)
-            return
-        claim = Claim(seen.sends, seen.channel, now, lease(now, remaining))
-        if self.verifications.claim(seen, claim, (), remaining):
-            return  # somebody else took it over, or it just ended
-        send = self.sender.send(seen, record.details, seen.sends, seen.channel)
-        if send.outcome == SendOutcome.UNAVAILABLE:
-            wait = min(_LAST_RETRY, _FIRST_RETRY * 2**tries)
-            self.watches.watch(seen.token, seen.sends, wait, tries + 1)
-        elif send.outcome == SendOutcome.ACCEPTED and _may_send_by_itself(seen):
-            self.watches.watch(seen.token, seen.sends, seen.resend_after or 0)
+        claim = Claim(seen.sends, seen.channel, now, lease(now, remaining), take_overs=take_overs)
+        retry = min(_LAST_RETRY, _FIRST_RETRY * 2**tries)
+        wait = max(retry, seconds_until(claim.lease_until, now) + 1)
+        self._claim_and_send(record, claim, (), wait, tries + 1, remaining)
 
     def _send_by_itself(self, record: Record, remaining: Remaining) -> None:
         """Send again when it is time and the verification was started with `resend_after`."""
@@ -150,21 +148,39 @@ class LookAfter:
             return
         due = seen.sent_at + seen.resend_after * 1000
         if due > now:
-            self.watches.watch(seen.token, seen.sends, -(-(due - now) // 1000))
+            self.watches.watch(seen.token, seen.sent_at, seconds_until(due, now))
             return
-        number, lease_until = seen.sends + 1, lease(now, remaining)
-        self.watches.watch(seen.token, number, (lease_until - now) // 1000 + 1)
-        claim = Claim(number, seen.channel, now, lease_until, automatic=True)
+        claim = Claim(seen.sends + 1, seen.channel, now, lease(now, remaining), automatic=True)
+        wait = seconds_until(claim.lease_until, now) + 1
         charges = charge_sends(self.send_limits, seen)
         try:
-            if self.verifications.claim(seen, claim, charges, remaining):
-                return
+            self._claim_and_send(record, claim, charges, wait, 0, remaining)
         except LimitExceeded:
             self.telemetry.warn("automatic_send_over_limit", verification_id=str(seen.id))
-            return
+
+    def _claim_and_send(
+        self,
+        record: Record,
+        claim: Claim,
+        charges: Sequence[Charge],
+        wait: int,
+        tries: int,
+        remaining: Remaining,
+    ) -> None:
+        """Queue a look at the claim, claim, send: in this order, so that no crash loses a send."""
+        seen = record.verification
+        self.watches.watch(seen.token, claim.sent_at, wait, tries)
+        try:
+            changed = self.verifications.claim(seen, claim, charges, remaining)
         except NotFound:
             return
-        self.sender.send(seen, record.details, number, seen.channel)
+        if changed is None:  # else somebody was faster, or it ended: the look finds another claim
+            self.sender.send(seen, record.details, claim.number, claim.channel, remaining)
+
+
+def seconds_until(moment: int, now: int) -> int:
+    """Whole seconds from now until a moment (both epoch milliseconds), rounded up."""
+    return -(-(moment - now) // 1000)
 
 
 def _may_send_by_itself(verification: Verification) -> bool:

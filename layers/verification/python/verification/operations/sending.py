@@ -11,10 +11,31 @@ from ..domain.limits import Charge, Limit
 from ..domain.messages import Content, render
 from ..domain.texts import choose
 from ..domain.verification import Channel, Details, Send, SendOutcome, Verification
-from ..errors import ProviderError, ProviderRejected, TemporarilyUnavailable
-from .ports import Clock, CodeKeys, Remaining, Route, Telemetry, Verifications
+from ..errors import (
+    ProviderError,
+    ProviderRejected,
+    ProviderSilent,
+    ProviderUnavailable,
+    TemporarilyUnavailable,
+)
+from .ports import (
+    SEND_ROOM,
+    Clock,
+    CodeKeys,
+    Remaining,
+    Route,
+    Telemetry,
+    Verifications,
+)
 
-TEST_PROVIDER = "test"
+TEST_PROVIDER = "test"  # on the record of a send to a test destination
+NOBODY = "none"  # and of one for which no provider was asked
+
+_OUTCOMES = {
+    ProviderRejected: SendOutcome.REJECTED,
+    ProviderUnavailable: SendOutcome.UNAVAILABLE,
+    ProviderSilent: SendOutcome.UNKNOWN,
+}
 
 # A claim outlives the function that holds it by this much, so that nobody takes over a send
 # whose owner may still be running. Milliseconds.
@@ -65,18 +86,24 @@ class Sender:
     clock: Clock
 
     def send(
-        self, verification: Verification, details: Details, number: int, channel: Channel
+        self,
+        verification: Verification,
+        details: Details,
+        number: int,
+        channel: Channel,
+        remaining: Remaining,
     ) -> Send:
         """Do one claimed send: hand the code to the first provider that takes it.
 
         Args:
             number: the send's number, as claimed.
+            remaining: with less than SEND_ROOM left nothing is sent: the queue does it later.
 
         Returns:
             What became of it; recorded, unless the table was out of reach just then. In that
             case the queue finds no record and sends the same code once more.
         """
-        send = self._try(verification, details, number, channel)
+        send = self._try(verification, details, number, channel, remaining)
         try:
             self.verifications.record_send(verification, send)
         except TemporarilyUnavailable:
@@ -85,7 +112,12 @@ class Sender:
         return send
 
     def _try(
-        self, verification: Verification, details: Details, number: int, channel: Channel
+        self,
+        verification: Verification,
+        details: Details,
+        number: int,
+        channel: Channel,
+        remaining: Remaining,
     ) -> Send:
         def result(
             provider: str,
@@ -97,6 +129,8 @@ class Sender:
 
         if verification.test:
             return result(TEST_PROVIDER, SendOutcome.ACCEPTED)
+        if remaining() < SEND_ROOM:
+            return result(NOBODY, SendOutcome.UNAVAILABLE, vendor_code="no_time_left")
         content = content_of(verification, details, self.clock())
         try:
             provider, message_id = self.route.send(
@@ -106,9 +140,7 @@ class Sender:
                 details.sender,
             )
         except ProviderError as error:
-            rejected = isinstance(error, ProviderRejected)
-            outcome = SendOutcome.REJECTED if rejected else SendOutcome.UNAVAILABLE
-            return result(error.provider, outcome, vendor_code=error.vendor_code)
+            return result(error.provider, _OUTCOMES[type(error)], vendor_code=error.vendor_code)
         return result(provider, SendOutcome.ACCEPTED, message_id)
 
     def _code_of(self, verification: Verification) -> str:

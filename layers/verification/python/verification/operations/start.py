@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..domain.codes import HASH_BYTES, code_mac, derive_code, hash_destination, keyed_hash
 from ..domain.destination import Destination, TestDestination
 from ..domain.identifiers import VerificationId, make_token
-from ..domain.limits import Charge
+from ..domain.limits import Charge, Limits
 from ..domain.messages import TemplateError, check
 from ..domain.policy import AUTOMATIC_SENDS, LONG_VALIDITY, SHORT_CODE, Client
 from ..domain.verification import Channel, Details, Record, SendOutcome, Status, Verification
@@ -26,7 +26,6 @@ from ..errors import (
     InvalidFields,
     TemporarilyUnavailable,
 )
-from ..settings import Limits
 from .ports import (
     Clock,
     CodeKeys,
@@ -41,7 +40,7 @@ from .sending import Sender, charge_sends, content_of, lease
 
 # Seconds until the queue looks at a send: more than the timeout of the function `start`, whose
 # send may be under way until then.
-LOOK_AFTER = 15
+LOOK_AFTER = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +102,13 @@ class Start:
             IdempotencyConflict: the key was used for another request.
             LimitExceeded: too many sends to, or guesses for, this destination.
             DeliveryFailed: no provider takes the message and none will.
-            TemporarilyUnavailable: nothing was started.
+            TemporarilyUnavailable: it may have been started, when an answer got lost; repeated
+                with its Idempotency-Key, it is not started twice.
         """
         now = self.clock()
         verification = self._make(command, now, remaining)
         self._check(command, verification)
-        self.watches.watch(verification.token, send=1, delay=LOOK_AFTER)
+        self.watches.watch(verification.token, verification.sent_at, LOOK_AFTER)
         existing = self.verifications.create(
             verification, command.details, self._charges(command, verification), remaining
         )
@@ -119,7 +119,7 @@ class Start:
         if command.validity > LONG_VALIDITY:
             self.telemetry.warn("long_validity", validity=command.validity)
         details = command.details or Details()
-        send = self.sender.send(verification, details, 1, command.channel)
+        send = self.sender.send(verification, details, 1, command.channel, remaining)
         return _answer(Record(verification, details, (send,)), replayed=False)
 
     def _make(self, command: StartCommand, now: int, remaining: Remaining) -> Verification:
@@ -175,9 +175,7 @@ class Start:
         return test if test and now < test.until else None
 
     def _check(self, command: StartCommand, verification: Verification) -> None:
-        if verification.test:
-            return
-        if not self.sender.route.serves(command.channel):
+        if not verification.test and not self.sender.route.serves(command.channel):
             raise InvalidFields(faults=[FieldFault("channel", "has no provider in this stack")])
         content = content_of(verification, command.details or Details(), verification.created_at)
         try:

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from ..domain.messages import Message
 from ..domain.verification import Channel
-from ..errors import ConfigurationError, ProviderError, ProviderRejected, ProviderUnavailable
+from ..errors import (
+    ConfigurationError,
+    ProviderError,
+    ProviderRejected,
+    ProviderSilent,
+    ProviderUnavailable,
+)
 from ..operations.ports import Messenger
 
 
@@ -66,6 +72,7 @@ class Routing:
         Raises:
             ProviderRejected: all said no.
             ProviderUnavailable: none took it, and one at least may later.
+            ProviderSilent: none took it for certain, and one at least may have sent it.
         """
         failures: list[ProviderError] = []
         for name in self._routes.get(channel, ()):
@@ -73,10 +80,12 @@ class Routing:
                 return name, self._provider(name).send(message, to, channel, sender)
             except ProviderError as error:
                 failures.append(error)
-        if not failures:
-            raise ProviderRejected("route", "no_provider")
-        later = [error for error in failures if isinstance(error, ProviderUnavailable)]
-        raise later[-1] if later else failures[-1]
+        # What is left to do depends on the worst that may be: sent already, then sent later.
+        for kind in (ProviderSilent, ProviderUnavailable, ProviderRejected):
+            for failure in failures:
+                if isinstance(failure, kind):
+                    raise failure
+        raise ProviderRejected("route", "no_provider")
 
     def _provider(self, name: str) -> Messenger:
         if name not in self._built:

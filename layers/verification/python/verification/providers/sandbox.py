@@ -38,6 +38,7 @@ class SandboxMessenger:
         """Keep a message; see `Messenger.send`."""
         now, message_id = self._clock(), str(uuid.uuid4())
         item = table.sandbox_key(to, now, message_id) | {
+            "schema_version": table.VERSION,
             "channel": {"S": channel},
             "text": {"S": message.text},
             "expires_at": {"N": str(now // 1000 + KEEP_SECONDS)},

@@ -50,7 +50,7 @@ def write_client(record: ClientRecord, name: str, created_at: int) -> table.Item
     """The item of a client; `name` and `created_at` (epoch milliseconds) are for people."""
     client, profile = record.client, record.client.profile
     item: table.Item = table.client_key(client.id) | {
-        "schema_version": {"N": str(table.SCHEMA_VERSION)},
+        "schema_version": table.VERSION,
         "name": {"S": name},
         "created_at": {"N": str(created_at)},
         "secrets": {"L": [write_secret(secret) for secret in record.secrets]},
@@ -156,6 +156,7 @@ class Directory:
         now = self._clock()
         until, record = self._cache.get(client_id, (0, None))
         if until > now:
+            self._cache.move_to_end(client_id)
             return record
         with reaching_aws():
             answer = self._client.get_item(TableName=self._table, Key=table.client_key(client_id))

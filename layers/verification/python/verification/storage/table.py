@@ -21,7 +21,7 @@ from typing import Any
 from ..domain.limits import Charge
 from ..domain.verification import Channel, Details, Record, Send, SendOutcome, Status, Verification
 
-SCHEMA_VERSION = 1
+VERSION = {"N": "1"}  # of the items' shape, as their attribute `schema_version`
 INDEX = "by_destination"
 
 type Item = dict[str, dict[str, Any]]
@@ -43,6 +43,7 @@ _TYPES = {
     "lease_until": "N",
     "brand": "S",
     "attempts": "N",
+    "take_overs": "N",
     "auto_sends": "N",
     "max_auto_sends": "N",
     "resend_after": "N",
@@ -113,7 +114,7 @@ def client_time(client_id: str, created_at: int | None = None, token: str = "") 
 def write_verification(verification: Verification) -> Item:
     """The item of a verification; what is absent or false takes no room."""
     item = verification_key(verification.token)
-    item["schema_version"] = {"N": str(SCHEMA_VERSION)}
+    item["schema_version"] = VERSION
     for name, kind in _TYPES.items():
         value = getattr(verification, name)
         if name != "token" and value is not None and value is not False:
@@ -132,7 +133,7 @@ def read_verification(item: Mapping[str, Any]) -> Verification:
 
 def write_details(verification: Verification, details: Details) -> Item:
     item = details_key(verification.token) | {
-        "schema_version": {"N": str(SCHEMA_VERSION)},
+        "schema_version": VERSION,
         "expires_at": {"N": str(verification.expires_at)},
     }
     for name in DETAILS:

@@ -17,7 +17,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ..aws import error_code, reaching_aws
-from ..domain.identifiers import VerificationId
+from ..domain.identifiers import TOKEN, VerificationId
 from ..domain.limits import Charge
 from ..domain.verification import (
     Details,
@@ -38,7 +38,7 @@ from ..errors import (
     NotFound,
     TemporarilyUnavailable,
 )
-from ..operations.ports import Claim, Page, Remaining
+from ..operations.ports import SEND_ROOM, Claim, Page, Remaining
 from . import table
 
 # The parts of the conditions, by name.
@@ -52,8 +52,9 @@ _IS_AS_SEEN = "sends = :seen_sends AND lease_until = :seen_lease"
 _IS_LIVE = f"{_IS_PENDING} AND {_IS_VALID} AND {_HAS_ATTEMPTS_LEFT} AND {_IS_NOT_VERIFIED}"
 
 _CONFLICT_BASE, _CONFLICT_CAP = 0.02, 0.5  # seconds, between tries after a TransactionConflict
-_RESERVE = 2_000  # milliseconds kept for the rest of the operation when a transaction conflicts
-_CURSOR = re.compile(r"(?P<created>[0-9]{1,14})-(?P<token>[a-z2-7]{26})")
+_UPDATE_TRIES = 6  # of a single write that meets a transaction: about a second in all
+_BATCH_TRIES = 6  # of a batch that DynamoDB answers in part
+_CURSOR = re.compile(f"(?P<created>[0-9]{{1,14}})-(?P<token>{TOKEN})")
 
 
 class DynamoDbVerifications:
@@ -100,20 +101,17 @@ class DynamoDbVerifications:
             also += " AND purpose = :purpose"
             values[":purpose"] = {"S": guess.purpose}
         try:
-            with reaching_aws():
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key=table.verification_key(guess.id.token),
-                    UpdateExpression=(
-                        "SET last_guess = :mac, guessed_at = :now, guess_key = :key "
-                        "ADD attempts :one"
-                    ),
-                    ConditionExpression=f"{_IS_OWN} AND {_IS_LIVE} AND {_IS_NO_REPEAT}{also}",
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues=values,
-                    ReturnValues="ALL_NEW",
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
+            answer = self._update(
+                table.verification_key(guess.id.token),
+                UpdateExpression=(
+                    "SET last_guess = :mac, guessed_at = :now, guess_key = :key ADD attempts :one"
+                ),
+                ConditionExpression=f"{_IS_OWN} AND {_IS_LIVE} AND {_IS_NO_REPEAT}{also}",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
@@ -121,6 +119,22 @@ class DynamoDbVerifications:
             return self._refused(guess, item)
         verification = table.read_verification(answer["Attributes"])
         return verification, judge_counted(verification)
+
+    def _update(self, key: table.Item, **update: Any) -> Any:
+        """Do one write; again when a transaction (a start, a claim) holds the item just then.
+
+        Raises:
+            TemporarilyUnavailable: the transactions did not end, or the table is out of reach.
+        """
+        for tries in range(_UPDATE_TRIES):
+            try:
+                with reaching_aws():
+                    return self._client.update_item(TableName=self._table, Key=key, **update)
+            except ClientError as error:
+                if error_code(error) != "TransactionConflictException":
+                    raise
+            time.sleep(_delay(tries))
+        raise TemporarilyUnavailable(retry_after=1)
 
     @staticmethod
     def _refused(
@@ -172,7 +186,13 @@ class DynamoDbVerifications:
         keys = [key(t) for t in tokens for key in (table.verification_key, table.details_key)]
         items: dict[str, list[Mapping[str, Any]]] = {}
         asked = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        tries = 0
         while asked:
+            if tries == _BATCH_TRIES:
+                raise TemporarilyUnavailable(retry_after=1)
+            if tries:
+                time.sleep(_delay(tries))
+            tries += 1
             with reaching_aws():
                 answer = self._client.batch_get_item(RequestItems=asked)
             for item in answer["Responses"].get(self._table, []):
@@ -188,7 +208,8 @@ class DynamoDbVerifications:
             "TableName": self._table,
             "Key": table.verification_key(seen.token),
             "UpdateExpression": (
-                "SET sends = :sends, sent_at = :sent, lease_until = :lease, channel = :channel "
+                "SET sends = :sends, sent_at = :sent, lease_until = :lease, "
+                "channel = :channel, take_overs = :take_overs "
                 "ADD auto_sends :automatic"
             ),
             "ConditionExpression": f"{_IS_LIVE} AND {_IS_AS_SEEN}",
@@ -199,6 +220,7 @@ class DynamoDbVerifications:
                 ":lease": {"N": str(claim.lease_until)},
                 ":channel": {"S": claim.channel},
                 ":automatic": {"N": str(int(claim.automatic))},
+                ":take_overs": {"N": str(claim.take_overs)},
                 ":pending": {"S": Status.PENDING},
                 ":now": {"N": str(claim.sent_at)},
                 ":seen_sends": {"N": str(seen.sends)},
@@ -213,43 +235,34 @@ class DynamoDbVerifications:
         # An older life of this id may have left details, which TTL has not deleted yet: without
         # details of its own, this one takes them away rather than keep them longer.
         left = () if verification.detailed else table.DETAILS
-        with reaching_aws():
-            self._client.update_item(
-                TableName=self._table,
-                Key=table.details_key(verification.token),
-                UpdateExpression=(
-                    "SET #send = :send, expires_at = :ttl, schema_version = :version "
-                    + (f"REMOVE {_names('#d', left)}" if left else "")
-                ),
-                ExpressionAttributeNames={
-                    "#send": table.send_name(send.number),
-                    **_named("#d", left),
-                },
-                ExpressionAttributeValues={
-                    ":send": table.write_send(send),
-                    ":ttl": {"N": str(verification.expires_at)},
-                    ":version": {"N": str(table.SCHEMA_VERSION)},
-                },
-            )
+        self._update(
+            table.details_key(verification.token),
+            UpdateExpression=(
+                "SET #send = :send, expires_at = :ttl, schema_version = :version "
+                + (f"REMOVE {_names('#d', left)}" if left else "")
+            ),
+            ExpressionAttributeNames={"#send": table.send_name(send.number), **_named("#d", left)},
+            ExpressionAttributeValues={
+                ":send": table.write_send(send),
+                ":ttl": {"N": str(verification.expires_at)},
+                ":version": table.VERSION,
+            },
+        )
 
     def cancel(self, verification_id: VerificationId, client_id: str) -> bool:
         try:
-            with reaching_aws():
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key=table.verification_key(verification_id.token),
-                    UpdateExpression=(
-                        f"SET #status = :canceled REMOVE {_names('#p', table.PERSONAL)}"
-                    ),
-                    ConditionExpression=_IS_OWN,
-                    ExpressionAttributeNames={"#status": "status", **_named("#p", table.PERSONAL)},
-                    ExpressionAttributeValues={
-                        ":canceled": {"S": Status.CANCELED},
-                        ":client": {"S": client_id},
-                        ":kid": {"S": verification_id.kid},
-                    },
-                    ReturnValues="ALL_NEW",
-                )
+            answer = self._update(
+                table.verification_key(verification_id.token),
+                UpdateExpression=f"SET #status = :canceled REMOVE {_names('#p', table.PERSONAL)}",
+                ConditionExpression=_IS_OWN,
+                ExpressionAttributeNames={"#status": "status", **_named("#p", table.PERSONAL)},
+                ExpressionAttributeValues={
+                    ":canceled": {"S": Status.CANCELED},
+                    ":client": {"S": client_id},
+                    ":kid": {"S": verification_id.kid},
+                },
+                ReturnValues="ALL_NEW",
+            )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
@@ -263,14 +276,12 @@ class DynamoDbVerifications:
         # disputed by it. `detailed` stays on the item, so that a second DELETE erases what a
         # crash between the two writes left behind.
         try:
-            with reaching_aws():
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=table.details_key(token),
-                    UpdateExpression=f"REMOVE {_names('#d', table.DETAILS)}",
-                    ConditionExpression="attribute_exists(pk)",
-                    ExpressionAttributeNames=_named("#d", table.DETAILS),
-                )
+            self._update(
+                table.details_key(token),
+                UpdateExpression=f"REMOVE {_names('#d', table.DETAILS)}",
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeNames=_named("#d", table.DETAILS),
+            )
         except ClientError as error:  # TTL deletes the two items apart: nothing is left to erase
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
@@ -293,10 +304,13 @@ class DynamoDbVerifications:
             "Update": {
                 "TableName": self._table,
                 "Key": table.limit_key(charge, now),
-                "UpdateExpression": "SET expires_at = :ttl ADD used :amount",
+                "UpdateExpression": (
+                    "SET expires_at = :ttl, schema_version = :version ADD used :amount"
+                ),
                 "ConditionExpression": "attribute_not_exists(used) OR used <= :room",
                 "ExpressionAttributeValues": {
                     ":ttl": {"N": str(charge.window_ends(now) + charge.limit.window)},
+                    ":version": table.VERSION,
                     ":amount": {"N": str(charge.amount)},
                     ":room": {"N": str(charge.limit.count - charge.amount)},
                 },
@@ -410,10 +424,16 @@ def _can_repeat(codes: Sequence[str | None]) -> bool:
     }
 
 
+def _delay(tries: int) -> float:
+    """Seconds to wait: full jitter, as AWS's builders' library describes it."""
+    # SystemRandom: processes begun from one snapshot would draw the same from the common one.
+    return random.SystemRandom().uniform(0, min(_CONFLICT_CAP, _CONFLICT_BASE * 2**tries))
+
+
 def _wait(tries: int, remaining: Remaining) -> int:
-    """Full jitter, as AWS's builders' library describes it, until too little time is left."""
-    delay = random.uniform(0, min(_CONFLICT_CAP, _CONFLICT_BASE * 2**tries))  # noqa: S311 not a secret
-    if remaining() - delay * 1000 < _RESERVE:
+    """Wait, unless too little time would be left for the send that comes after."""
+    delay = _delay(tries)
+    if remaining() - delay * 1000 < SEND_ROOM:
         raise TemporarilyUnavailable(retry_after=1)
     time.sleep(delay)
     return tries + 1

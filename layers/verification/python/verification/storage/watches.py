@@ -20,8 +20,8 @@ class SqsWatches:
         self._client = client
         self._queue_url = queue_url
 
-    def watch(self, token: str, send: int, delay: int, tries: int = 0) -> None:
-        """Queue a look at a send.
+    def watch(self, token: str, claimed: int, delay: int, tries: int = 0) -> None:
+        """Queue a look at a claim.
 
         Raises:
             TemporarilyUnavailable: SQS is throttled or out of reach.
@@ -29,6 +29,6 @@ class SqsWatches:
         with reaching_aws():
             self._client.send_message(
                 QueueUrl=self._queue_url,
-                MessageBody=json.dumps({"token": token, "send": send, "tries": tries}),
+                MessageBody=json.dumps({"token": token, "claimed": claimed, "tries": tries}),
                 DelaySeconds=min(MAX_DELAY, max(0, delay)),
             )

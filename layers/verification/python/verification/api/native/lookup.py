@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from ..events import Call
-from ..fields import QueryFields, read_fields, text
+from ..fields import COUNTRY, MAX_DESTINATION, QueryFields, read_fields, text
 
 MAX_PAGE = 50
 
@@ -19,8 +19,8 @@ class LookupFields(QueryFields):
 class ListFields(QueryFields):
     """Which verifications are listed, and how they are shown."""
 
-    to: str = text(320)
-    country: str | None = text(2, r"^[A-Z]{2}$", optional=True)
+    to: str = text(MAX_DESTINATION)
+    country: str | None = text(2, COUNTRY, optional=True)
     limit: int = Field(20, ge=1, le=MAX_PAGE)
     cursor: str | None = text(64, optional=True)
     masked: bool = False

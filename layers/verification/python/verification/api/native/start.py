@@ -1,6 +1,8 @@
 """POST /v1/verifications."""
 
+import dataclasses
 import json
+import re
 from ipaddress import ip_address
 from typing import Annotated, Any
 
@@ -11,11 +13,12 @@ from ...domain.policy import CODE_LENGTH, MAX_ATTEMPTS, MAX_SENDS, RESEND_AFTER,
 from ...domain.verification import Channel, Details
 from ...errors import FieldFault, InvalidFields
 from ...operations.start import StartCommand
-from ..destinations import MAX_LENGTH, parse_destination
+from ..destinations import parse_destination
 from ..events import Call
-from ..fields import Fields, number, one_line, read_fields, text
+from ..fields import COUNTRY, MAX_DESTINATION, Fields, number, one_line, read_fields, text
 
-COUNTRY = r"^[A-Z]{2}$"  # ISO 3166-1 alpha-2
+# Amazon SNS: 1 to 11 letters, digits and hyphens, a letter among them, no hyphen at the ends.
+_SENDER_ID = re.compile(r"(?=.*[A-Za-z])(?=.{1,11}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 _LOCALE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}$"  # BCP 47, as far as we look at it
 
 
@@ -26,7 +29,7 @@ _Value = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(one_
 class StartFields(Fields):
     """The body of a start; see docs/openapi.yaml for what each means."""
 
-    to: str = text(MAX_LENGTH)
+    to: str = text(MAX_DESTINATION)
     country: str | None = text(2, COUNTRY, optional=True)
     channel: Annotated[Channel, Field(strict=False)] | None = None
     code_length: int = number(CODE_LENGTH)
@@ -36,7 +39,7 @@ class StartFields(Fields):
     resend_after: int | None = Field(None, ge=RESEND_AFTER.lowest, le=RESEND_AFTER.highest)
     template: str | None = text(MAX_CHARACTERS, optional=True)
     locale: str | None = text(35, _LOCALE, optional=True)
-    sender: str | None = text(MAX_LENGTH, optional=True)
+    sender: str | None = text(MAX_DESTINATION, optional=True)
     subject: str | None = text(MAX_SUBJECT, optional=True)
     webotp_domain: str | None = text(MAX_HOST, optional=True)
     android_hash: str | None = text(11, optional=True)
@@ -60,16 +63,7 @@ class StartFields(Fields):
         return str(ip)
 
 
-_DETAILS = (
-    "metadata",
-    "ip",
-    "user_agent",
-    "template",
-    "sender",
-    "subject",
-    "webotp_domain",
-    "android_hash",
-)
+_DETAILS = tuple(field.name for field in dataclasses.fields(Details))
 
 
 def read_start(call: Call) -> StartCommand:
@@ -114,9 +108,7 @@ def _check_sender(sender: str, channel: Channel) -> None:
     elif sender.startswith("+"):
         fits = sender[1:].isdecimal() and sender.isascii() and len(sender) <= 16
     else:
-        letters = sender.replace("-", "").replace(" ", "")
-        fits = len(sender) <= 11 and letters.isalnum() and sender.isascii()
-        fits = fits and not letters.isdecimal()
+        fits = bool(_SENDER_ID.fullmatch(sender))
     if not fits:
         raise _fault(
             "sender",

@@ -4,15 +4,15 @@ from ...domain.codes import MAX_CODE_LENGTH, MIN_CODE_LENGTH, normalise_guess
 from ...errors import FieldFault, InvalidFields
 from ...operations.verify import VerifyCommand
 from ..events import Call
-from ..fields import Fields, read_fields, text
+from ..fields import COUNTRY, MAX_DESTINATION, Fields, read_fields, text
 
 
 class VerifyFields(Fields):
     """The body of a guess. Spaces and hyphens in the code do not count."""
 
     code: str = text(64)
-    to: str | None = text(320, optional=True)
-    country: str | None = text(2, r"^[A-Z]{2}$", optional=True)
+    to: str | None = text(MAX_DESTINATION, optional=True)
+    country: str | None = text(2, COUNTRY, optional=True)
     purpose: str | None = text(64, optional=True)
 
 

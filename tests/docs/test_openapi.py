@@ -258,7 +258,7 @@ def test_a_verification_and_a_verdict_look_as_they_are_written(deleted: bool) ->
         to=None if deleted else "+447700900123",
         test=True,
     )
-    send = Send(1, Channel.SMS, "sns", SendOutcome.ACCEPTED, 1_795_323_507_704)
+    send = Send(1, Channel.SMS, "sns", SendOutcome.ACCEPTED, 1_795_323_507_704, 1_795_323_507_331)
     shown = show(Record(verification, sends=(send,)), 1_795_323_508_000)
     verdict = show_verdict(verification, Verdict(False, Reason.INCORRECT), 1_795_323_508_000)
     for name, value in (("Verification", shown), ("Send", shown["sends"][0]), ("Verdict", verdict)):

@@ -59,7 +59,7 @@ def test_the_metrics_are_those_that_are_counted(
     telemetry = Telemetry()
     telemetry.started(VERIFICATION)
     for outcome in SendOutcome:
-        telemetry.sent(VERIFICATION, Send(1, Channel.SMS, "sns", outcome, 1))
+        telemetry.sent(VERIFICATION, Send(1, Channel.SMS, "sns", outcome, 1, 1))
     telemetry.judged(VERIFICATION, Verdict(True))
     telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT))
     telemetry.canceled(VerificationId("a", VERIFICATION.token))

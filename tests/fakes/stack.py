@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from verification.domain.destination import Destination, TestDestination
-from verification.domain.limits import parse_limits
+from verification.domain.limits import Limits, parse_limits
 from verification.domain.policy import Client, Profile
 from verification.domain.verification import Channel, Details
 from verification.operations.delete import Delete
@@ -12,7 +12,6 @@ from verification.operations.resend import LookAfter, Resend
 from verification.operations.sending import Sender
 from verification.operations.start import Start, StartCommand
 from verification.operations.verify import Verify
-from verification.settings import Limits
 
 from .clock import CountingRandom, SettableClock
 from .keys import FixedCodeKeys, identity_key

@@ -148,6 +148,7 @@ class InMemoryVerifications:
                 lease_until=claim.lease_until,
                 channel=claim.channel,
                 auto_sends=found.auto_sends + claim.automatic,
+                take_overs=claim.take_overs,
             )
             return None
 
@@ -201,7 +202,7 @@ class InMemoryVerifications:
             tuple(
                 send
                 for number, send in sorted(beside.sends.items())
-                if number <= found.sends and send.at >= found.created_at
+                if number <= found.sends and send.claimed >= found.created_at
             ),
         )
 

@@ -8,7 +8,7 @@ class Watch:
     """A message of the queue; see `Watches.watch`."""
 
     token: str
-    send: int
+    claimed: int
     delay: int
     tries: int = 0
 
@@ -28,8 +28,8 @@ class RecordingWatches:
         self.failing: Exception | None = None
         self.journal = journal if journal is not None else []
 
-    def watch(self, token: str, send: int, delay: int, tries: int = 0) -> None:
+    def watch(self, token: str, claimed: int, delay: int, tries: int = 0) -> None:
         self.journal.append("watch")
         if self.failing:
             raise self.failing
-        self.queued.append(Watch(token, send, delay, tries))
+        self.queued.append(Watch(token, claimed, delay, tries))

@@ -37,7 +37,7 @@ class Killing:
                 os.kill(os.getpid(), signal.SIGKILL)
             result = method(*arguments, **options)
             if word == "watch":
-                print(json.dumps({"token": arguments[0]}), flush=True)
+                print(json.dumps({"token": arguments[0], "claimed": arguments[1]}), flush=True)
             if self._step == f"after {word}":
                 os.kill(os.getpid(), signal.SIGKILL)
             return result

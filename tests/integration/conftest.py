@@ -77,7 +77,6 @@ def prepare(emulator: str) -> Callable[[str], dict[str, str]]:
             "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_url,
             "BRAND": "Verify",
             "CODE_KEYS_SECRET": f"{name}-codes",
-            "DEPLOYMENT_ALIAS": "live",
             "DIRECTORY_TABLE": f"{name}-directory",
             "EMAIL_SENDER": "verify@example.org",
             "GUESS_LIMITS": "50/24h",

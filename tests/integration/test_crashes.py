@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from verification.domain.verification import Delivery, Status
@@ -48,8 +49,8 @@ RESEND_STEPS = {
 }
 
 
-def killed(place: Place, operation: str, step: str, subject: str) -> str:
-    """Run an operation in a child that is killed at a step; the last token it queued a look for."""
+def killed(place: Place, operation: str, step: str, subject: str) -> dict[str, Any]:
+    """Run an operation in a child that is killed at a step; the look it had queued, if any."""
     child = subprocess.run(
         [sys.executable, "-m", "tests.integration.child", operation, step, subject],
         cwd=ROOT,
@@ -60,17 +61,17 @@ def killed(place: Place, operation: str, step: str, subject: str) -> str:
     )
     assert child.returncode == (0 if step == "never" else -9), child.stderr
     looks = [line for line in child.stdout.splitlines() if line.startswith('{"token"')]
-    return str(json.loads(looks[-1])["token"]) if looks else ""
+    return dict(json.loads(looks[-1])) if looks else {}
 
 
-def look(place: Place, token: str, send: int, after: int) -> None:
+def look(place: Place, queued: dict[str, Any], after: int) -> None:
     """What the queue brings, `after` seconds from now; twice, since SQS delivers at least once."""
     stack = place.stack()
     later: Callable[[], int] = lambda: clock() + after * 1000  # noqa: E731 a clock
     look_after = stack.look_after()
     look_after = replace(look_after, clock=later, sender=replace(look_after.sender, clock=later))
     for _ in range(2):
-        look_after(token, send, 0, remaining)
+        look_after(queued["token"], queued["claimed"], 0, remaining)
 
 
 @pytest.mark.parametrize(("step", "messages"), START_STEPS.items())
@@ -78,10 +79,11 @@ def test_a_start_killed_at_any_step_ends_with_a_message_or_with_nothing(
     real_place: Place, step: str, messages: int | None
 ) -> None:
     to = a_number()
-    token = killed(real_place, "start", step, to)
+    queued = killed(real_place, "start", step, to)
     lookup = real_place.stack().lookup()
-    if token:
-        look(real_place, token, send=1, after=LOOK_AFTER)
+    token = queued.get("token", "")
+    if queued:
+        look(real_place, queued, after=LOOK_AFTER)
     if messages is None:
         with pytest.raises(NotFound):
             lookup.one(CLIENT.id, f"a{token}")
@@ -101,9 +103,10 @@ def test_a_resend_killed_at_any_step_sends_the_same_code_or_nothing(
     real_place: Place, step: str, messages: int
 ) -> None:
     to = a_number()
-    token = killed(real_place, "start", "never", to)
-    killed(real_place, "resend", step, f"a{token}")
-    look(real_place, token, send=2, after=60 + 13)
+    token = killed(real_place, "start", "never", to)["token"]
+    queued = killed(real_place, "resend", step, f"a{token}")
+    if queued:
+        look(real_place, queued, after=60 + 13)
     texts = real_place.texts_to(to)
     assert len(texts) == messages
     assert len({code_in(text) for text in texts}) == 1, "always the same code"

@@ -299,6 +299,7 @@ def send(number: int, at: int, outcome: SendOutcome = SendOutcome.ACCEPTED) -> S
         "sns",
         outcome,
         at,
+        claimed=at,
         message_id="m" if accepted else None,
         vendor_code=None if accepted else "Throttling",
     )
@@ -316,7 +317,7 @@ def test_sends_are_recorded_and_a_later_outcome_replaces_an_earlier(
 
 def test_a_claim_is_taken_once(verifications: Verifications) -> None:
     verification = created(verifications)
-    claim = Claim(2, Channel.VOICE, NOW + 60_000, NOW + 70_000, automatic=True)
+    claim = Claim(2, Channel.VOICE, NOW + 60_000, NOW + 70_000, automatic=True, take_overs=1)
     assert verifications.claim(verification, claim, [], remaining) is None
     claimed = replace(
         verification,
@@ -325,6 +326,7 @@ def test_a_claim_is_taken_once(verifications: Verifications) -> None:
         sent_at=NOW + 60_000,
         lease_until=NOW + 70_000,
         auto_sends=1,
+        take_overs=1,
     )
     assert verifications.read(verification.token) == Record(claimed)
     assert verifications.claim(verification, claim, [], remaining) == claimed

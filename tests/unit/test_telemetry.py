@@ -49,7 +49,7 @@ VERIFICATION = Verification(
 )
 EMAIL = replace(VERIFICATION, to=ADDRESS, country=None, channel=Channel.EMAIL)
 ID = "a" + "q" * 26
-SEND = Send(2, Channel.VOICE, "sns", SendOutcome.ACCEPTED, 0, "m-1")
+SEND = Send(2, Channel.VOICE, "sns", SendOutcome.ACCEPTED, 0, 0, "m-1")
 NO_SEND = replace(SEND, outcome=SendOutcome.UNAVAILABLE, message_id=None, vendor_code="Throttling")
 
 

@@ -164,7 +164,7 @@ def test_a_refusal_without_a_reason_is_a_fault_of_ours() -> None:
 
 
 def send(number: int, outcome: SendOutcome) -> Send:
-    return Send(number, Channel.SMS, "sns", outcome, NOW)
+    return Send(number, Channel.SMS, "sns", outcome, NOW, PENDING.sent_at)
 
 
 ACCEPTED = send(1, SendOutcome.ACCEPTED)
@@ -181,7 +181,9 @@ ACCEPTED = send(1, SendOutcome.ACCEPTED)
         (Record(PENDING, sends=(send(1, SendOutcome.REJECTED),)), Delivery.UNDELIVERED),
         (Record(PENDING, sends=(send(1, SendOutcome.UNAVAILABLE),)), Delivery.QUEUED),
         (Record(EXPIRED, sends=(send(1, SendOutcome.UNAVAILABLE),)), Delivery.UNKNOWN),
-        # only the last send that was claimed counts
+        (Record(PENDING, sends=(send(1, SendOutcome.UNKNOWN),)), Delivery.UNKNOWN),
+        # only what became of the last claim counts
+        (Record(replace(PENDING, sent_at=NOW), sends=(ACCEPTED,)), Delivery.QUEUED),
         (Record(replace(PENDING, sends=2), sends=(ACCEPTED,)), Delivery.QUEUED),
         (
             Record(replace(PENDING, sends=2), sends=(ACCEPTED, send(2, SendOutcome.REJECTED))),

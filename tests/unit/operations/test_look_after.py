@@ -5,9 +5,11 @@ from verification.domain.verification import Delivery, Record, SendOutcome
 from verification.errors import (
     NotFound,
     ProviderRejected,
+    ProviderSilent,
     ProviderUnavailable,
     TemporarilyUnavailable,
 )
+from verification.operations.ports import SEND_ROOM
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
@@ -23,6 +25,7 @@ class Watched:
         *,
         lost: bool = False,
         unavailable: bool = False,
+        silent: bool = False,
         resend_after: int | None = None,
         max_sends: int = 5,
         validity: int = 300,
@@ -33,6 +36,8 @@ class Watched:
             self.stack.messenger.failing = KeyboardInterrupt()  # type: ignore[assignment]
         elif unavailable:
             self.stack.messenger.failing = ProviderUnavailable("fake", "timeout")
+        elif silent:
+            self.stack.messenger.failing = ProviderSilent("fake", "ReadTimeoutError")
         command = start_command(resend_after=resend_after, max_sends=max_sends, validity=validity)
         try:
             self.stack.start(command, plenty)
@@ -40,16 +45,25 @@ class Watched:
             self.stack.messenger.failing = None
         (first,) = self.stack.watches.queued
         self.token = first.token
+        self.pending: list[tuple[int, Watch]] = []  # what run() left, and when it is due
 
-    def look(self, send: int = 1, tries: int = 0) -> list[Watch]:
-        """Look at a send; returns what was queued by it."""
+    def look(self, claimed: int | None = None, tries: int = 0) -> list[Watch]:
+        """Look at a claim, the last one if none is named; returns what was queued by it."""
+        if claimed is None:
+            claimed = self.record.verification.sent_at
         self.stack.watches.queued.clear()
-        self.stack.look_after(self.token, send, tries, plenty)
+        self.stack.look_after(self.token, claimed, tries, plenty)
         return list(self.stack.watches.queued)
+
+    def watch(self, delay: int, tries: int = 0) -> Watch:
+        """A look at the last claim."""
+        return Watch(self.token, self.record.verification.sent_at, delay, tries)
 
     def run(self, seconds: int) -> None:
         """Bring every message when it is due, for so long, each of them twice."""
-        queue = [(self.stack.clock() + w.delay * 1000, w) for w in self.stack.watches.queued]
+        queue = self.pending or [
+            (self.stack.clock() + w.delay * 1000, w) for w in self.stack.watches.queued
+        ]
         end = self.stack.clock() + seconds * 1000
         while queue and min(due for due, _ in queue) <= end:
             due, watch = min(queue, key=lambda entry: entry[0])
@@ -57,9 +71,10 @@ class Watched:
             self.stack.clock.now = due
             for _ in range(2):
                 self.stack.watches.queued.clear()
-                self.stack.look_after(watch.token, watch.send, watch.tries, plenty)
+                self.stack.look_after(watch.token, watch.claimed, watch.tries, plenty)
                 queue += [(due + w.delay * 1000, w) for w in self.stack.watches.queued]
             queue = sorted(set(queue), key=lambda entry: entry[0])
+        self.pending = queue
         self.stack.clock.now = end
 
     @property
@@ -84,12 +99,14 @@ def test_a_lost_send_is_taken_over_only_after_its_lease() -> None:
     watched = Watched(lost=True)
     lease = watched.record.verification.lease_until - watched.stack.clock()
     assert lease == 12_000
-    assert watched.look() == [Watch(watched.token, send=1, delay=13)]
+    assert watched.look() == [watched.watch(delay=12)]
     watched.stack.clock.advance(11.999)
-    assert watched.look(tries=2) == [Watch(watched.token, send=1, delay=1, tries=2)]
+    assert watched.look(tries=2) == [watched.watch(delay=1, tries=2)]
     assert watched.codes == []
     watched.stack.clock.advance(0.001)
-    assert watched.look() == []
+    queued = watched.look()
+    assert queued == [watched.watch(delay=15, tries=1)]
+    assert watched.look(queued[0].claimed) == []
     (send,) = watched.record.sends
     assert (send.number, send.outcome) == (1, SendOutcome.ACCEPTED)
     assert watched.record.verification.sends == 1
@@ -109,28 +126,100 @@ def test_of_two_that_saw_the_same_lost_send_one_takes_it_over() -> None:
     watched.stack.clock.advance(15)
     stale = watched.record
     watched.look()
+    watched.stack.clock.advance(0.001)
     watched.stack.verifications.read = lambda token: stale  # type: ignore[method-assign]  # a race
-    assert watched.look() == []
+    (vain,) = watched.look(stale.verification.sent_at)
+    del watched.stack.verifications.read
+    assert watched.look(vain.claimed) == [], "the look of a claim that was not got is void"
     assert len(watched.codes) == 1
 
 
 def test_an_unavailable_provider_is_asked_again_ever_more_rarely() -> None:
     watched = Watched(unavailable=True, validity=3600)
-    assert [watched.look(tries=tries)[0].delay for tries in range(7)] == [
-        15,
-        30,
-        60,
-        120,
-        240,
-        300,
-        300,
-    ]
-    assert watched.look(tries=3) == [Watch(watched.token, send=1, delay=120, tries=4)]
+    delays = []
+    for tries in range(7):
+        watched.stack.clock.advance(1)
+        delays += [watch.delay for watch in watched.look(tries=tries)]
+    assert delays == [15, 30, 60, 120, 240, 300, 300]
+    watched.stack.clock.advance(1)
+    assert watched.look(tries=3) == [watched.watch(delay=120, tries=4)]
     watched.stack.messenger.failing = None
-    assert watched.look(tries=4) == []
+    watched.stack.clock.advance(1)
+    watched.look(tries=4)
+    watched.stack.clock.advance(1)
+    assert watched.look() == []
     assert len(watched.codes) == 1
-    assert watched.record.verification.sends == 1
+    verification = watched.record.verification
+    assert (verification.sends, verification.take_overs) == (1, 0)
     assert watched.record.delivery_at(watched.stack.clock()) == Delivery.ACCEPTED
+
+
+def test_a_look_is_void_once_there_is_a_later_claim() -> None:
+    watched = Watched(unavailable=True, validity=3600)
+    first = watched.record.verification.sent_at
+    watched.stack.clock.advance(20)
+    watched.look()
+    watched.stack.messenger.failing = None
+    for _ in range(3):
+        watched.stack.clock.advance(1)
+        assert watched.look(first) == []
+    assert watched.codes == []
+
+
+def test_repeats_of_a_start_add_no_chains_of_looks() -> None:
+    stack = FakeStack()
+    stack.messenger.failing = ProviderUnavailable("fake", "timeout")
+    looks = []
+    for _ in range(6):
+        stack.start(start_command(validity=3600, idempotency_key="k"), plenty)
+        stack.clock.advance(0.01)
+        looks += stack.watches.queued
+        stack.watches.queued.clear()
+    calls = 0
+    for watch in looks:
+        stack.clock.advance(3)
+        stack.journal.clear()
+        stack.look_after(watch.token, watch.claimed, watch.tries, plenty)
+        calls += stack.journal.count("send")
+    assert calls == 1
+    assert len(stack.watches.queued) == 1
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["crashed", "not answered"])
+def test_what_may_have_been_sent_is_tried_once_more_and_not_again(lost: bool) -> None:
+    watched = Watched(lost=lost, silent=not lost, validity=3600)
+    watched.stack.messenger.failing = ProviderSilent("fake", "ReadTimeoutError")
+    watched.stack.journal.clear()
+    watched.run(3600)
+    assert watched.stack.journal.count("send") == 1
+    assert watched.record.verification.take_overs == 1
+
+
+def test_a_send_in_flight_is_not_tried_beside() -> None:
+    watched = Watched(unavailable=True, validity=3600)
+    watched.stack.clock.advance(20)
+    watched.stack.messenger.failing = KeyboardInterrupt()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):  # dies in the middle, its claim holds
+        watched.look()
+    watched.stack.messenger.failing = None
+    assert watched.look() == [watched.watch(delay=12)]
+    assert watched.codes == []
+
+
+def test_with_no_time_left_nothing_is_sent_and_the_queue_does_it() -> None:
+    stack = FakeStack()
+    stack.start(start_command(), lambda: SEND_ROOM - 1)
+    assert stack.messenger.sent == []
+    (watch,) = stack.watches.queued
+    record = stack.verifications.read(watch.token)
+    assert record and record.last_send
+    assert (record.last_send.outcome, record.last_send.provider) == (
+        SendOutcome.UNAVAILABLE,
+        "none",
+    )
+    stack.clock.advance(watch.delay)
+    stack.look_after(watch.token, watch.claimed, watch.tries, plenty)
+    assert len(stack.messenger.sent) == 1
 
 
 def test_many_tries_are_no_trouble() -> None:
@@ -140,7 +229,8 @@ def test_many_tries_are_no_trouble() -> None:
 def test_a_rejected_send_ends_it() -> None:
     watched = Watched(unavailable=True)
     watched.stack.messenger.failing = ProviderRejected("fake", "no")
-    assert watched.look() == []
+    watched.stack.clock.advance(1)
+    watched.look()
     assert watched.record.delivery_at(watched.stack.clock()) == Delivery.UNDELIVERED
     watched.stack.messenger.failing = None
     assert watched.look() == []
@@ -150,9 +240,10 @@ def test_a_rejected_send_ends_it() -> None:
 def test_a_message_for_another_send_or_for_nothing_does_nothing() -> None:
     watched = Watched(unavailable=True)
     watched.stack.messenger.failing = None
-    for send in (0, 2, 3):
-        assert watched.look(send) == []
-    watched.stack.look_after("z" * 26, 1, 0, plenty)
+    claimed = watched.record.verification.sent_at
+    for other in (0, claimed - 1, claimed + 1):
+        assert watched.look(other) == []
+    watched.stack.look_after("z" * 26, claimed, 0, plenty)
     assert watched.codes == []
 
 
@@ -174,12 +265,12 @@ def test_what_has_ended_is_not_sent(end: str) -> None:
 def test_an_automatic_send_waits_for_its_time() -> None:
     watched = Watched(resend_after=60)
     watched.stack.clock.advance(15)
-    assert watched.look() == [Watch(watched.token, send=1, delay=45)]
+    assert watched.look() == [watched.watch(delay=45)]
     watched.stack.clock.advance(44.999)
-    assert watched.look() == [Watch(watched.token, send=1, delay=1)]
+    assert watched.look() == [watched.watch(delay=1)]
     assert len(watched.codes) == 1
     watched.stack.clock.advance(0.001)
-    assert watched.look() == [Watch(watched.token, send=2, delay=13)]
+    assert watched.look() == [watched.watch(delay=13)]
     assert len(watched.codes) == 2 and len(set(watched.codes)) == 1
     verification = watched.record.verification
     assert (verification.sends, verification.auto_sends) == (2, 1)
@@ -224,8 +315,9 @@ def test_an_automatic_send_over_a_limit_is_logged_and_not_made() -> None:
 def test_an_automatic_send_is_claimed_before_it_is_made() -> None:
     watched = Watched(resend_after=60)
     watched.stack.clock.advance(60)
+    claimed = watched.record.verification.sent_at
     watched.stack.journal.clear()
-    watched.look()
+    watched.look(claimed)
     assert watched.stack.journal == ["read", "watch", "claim", "send", "record_send"]
 
 
@@ -248,7 +340,7 @@ def test_of_two_that_saw_an_automatic_send_due_one_makes_it() -> None:
     stale = watched.record
     watched.look()
     watched.stack.verifications.read = lambda token: stale  # type: ignore[method-assign]  # a race
-    watched.look()
+    watched.look(stale.verification.sent_at)
     assert len(watched.codes) == 2
 
 

@@ -47,7 +47,7 @@ def test_it_watches_before_it_stores_before_it_sends_before_it_records() -> None
     started = start(stack)
     assert stack.journal == ["watch", "create", "send", "record_send"]
     token = started.record.verification.token
-    assert stack.watches.queued == [Watch(token, send=1, delay=15)]
+    assert stack.watches.queued == [Watch(token, claimed=stack.clock(), delay=20)]
     assert stack.telemetry.events == [
         ("started", str(started.record.verification.id)),
         ("sent", 1, "fake", SendOutcome.ACCEPTED),

@@ -60,9 +60,8 @@ def make_queue_handler(
                 continue
             try:
                 look = Look.model_validate_json(record["body"])
-                look_after(
-                    look.token, look.claimed, look.tries, context.get_remaining_time_in_millis
-                )
+                remaining = context.get_remaining_time_in_millis
+                look_after(look.token, look.claimed, look.tries, remaining)
             except Exception as error:  # one message must not fail the others
                 telemetry.crashed("queue_message_failed", error)
                 failed.append({"itemIdentifier": record["messageId"]})

@@ -62,6 +62,7 @@ class Send:
     Args:
         number: 1 for the first send of the verification.
         at: epoch milliseconds of the provider's answer.
+        claimed: the `sent_at` of the claim it was made under.
         message_id: the vendor's id of the message, when it took it.
         vendor_code: the vendor's error code, when it did not.
     """
@@ -71,6 +72,7 @@ class Send:
     provider: str
     outcome: SendOutcome
     at: int
+    claimed: int
     message_id: str | None = None
     vendor_code: str | None = None
 
@@ -171,8 +173,8 @@ class Record:
     @property
     def last_send(self) -> Send | None:
         """What became of the last claim on a send; None while nobody recorded it."""
-        number, claimed = self.verification.sends, self.verification.sent_at
-        recorded = [send for send in self.sends if send.number == number and send.at >= claimed]
+        last = self.verification.sends, self.verification.sent_at
+        recorded = [send for send in self.sends if (send.number, send.claimed) == last]
         return recorded[0] if recorded else None
 
     def delivery_at(self, now: int) -> Delivery:

@@ -68,7 +68,7 @@ class Resend:
         if changed := self.verifications.claim(seen, claim, charges, remaining):
             self._refuse(changed, now)
             raise ResendTooEarly("Another send was just made.", retry_after=RESEND_INTERVAL)
-        send = self.sender.send(seen, record.details, claim.number, channel, remaining)
+        send = self.sender.send(seen, record.details, claim, remaining)
         if send.outcome == SendOutcome.REJECTED:
             raise DeliveryFailed("No provider took the message.", verification_id=verification_id)
         claimed = replace(seen, sends=claim.number, channel=channel, sent_at=now)
@@ -175,7 +175,7 @@ class LookAfter:
         except NotFound:
             return
         if changed is None:  # else somebody was faster, or it ended: the look finds another claim
-            self.sender.send(seen, record.details, claim.number, claim.channel, remaining)
+            self.sender.send(seen, record.details, claim, remaining)
 
 
 def seconds_until(moment: int, now: int) -> int:

@@ -10,7 +10,7 @@ from ..domain.codes import derive_code
 from ..domain.limits import Charge, Limit
 from ..domain.messages import Content, render
 from ..domain.texts import choose
-from ..domain.verification import Channel, Details, Send, SendOutcome, Verification
+from ..domain.verification import Details, Send, SendOutcome, Verification
 from ..errors import (
     ProviderError,
     ProviderRejected,
@@ -20,6 +20,7 @@ from ..errors import (
 )
 from .ports import (
     SEND_ROOM,
+    Claim,
     Clock,
     CodeKeys,
     Remaining,
@@ -89,21 +90,20 @@ class Sender:
         self,
         verification: Verification,
         details: Details,
-        number: int,
-        channel: Channel,
+        claim: Claim,
         remaining: Remaining,
     ) -> Send:
         """Do one claimed send: hand the code to the first provider that takes it.
 
         Args:
-            number: the send's number, as claimed.
+            claim: the right to do it.
             remaining: with less than SEND_ROOM left nothing is sent: the queue does it later.
 
         Returns:
             What became of it; recorded, unless the table was out of reach just then. In that
             case the queue finds no record and sends the same code once more.
         """
-        send = self._try(verification, details, number, channel, remaining)
+        send = self._try(verification, details, claim, remaining)
         try:
             self.verifications.record_send(verification, send)
         except TemporarilyUnavailable:
@@ -115,8 +115,7 @@ class Sender:
         self,
         verification: Verification,
         details: Details,
-        number: int,
-        channel: Channel,
+        claim: Claim,
         remaining: Remaining,
     ) -> Send:
         def result(
@@ -125,7 +124,16 @@ class Sender:
             message_id: str | None = None,
             vendor_code: str | None = None,
         ) -> Send:
-            return Send(number, channel, provider, outcome, self.clock(), message_id, vendor_code)
+            return Send(
+                number=claim.number,
+                channel=claim.channel,
+                provider=provider,
+                outcome=outcome,
+                at=self.clock(),
+                claimed=claim.sent_at,
+                message_id=message_id,
+                vendor_code=vendor_code,
+            )
 
         if verification.test:
             return result(TEST_PROVIDER, SendOutcome.ACCEPTED)
@@ -134,9 +142,9 @@ class Sender:
         content = content_of(verification, details, self.clock())
         try:
             provider, message_id = self.route.send(
-                render(channel, self._code_of(verification), content),
+                render(claim.channel, self._code_of(verification), content),
                 verification.to or "",
-                channel,
+                claim.channel,
                 details.sender,
             )
         except ProviderError as error:

@@ -27,6 +27,7 @@ from ..errors import (
     TemporarilyUnavailable,
 )
 from .ports import (
+    Claim,
     Clock,
     CodeKeys,
     IdentityKey,
@@ -119,7 +120,8 @@ class Start:
         if command.validity > LONG_VALIDITY:
             self.telemetry.warn("long_validity", validity=command.validity)
         details = command.details or Details()
-        send = self.sender.send(verification, details, 1, command.channel, remaining)
+        claim = Claim(1, command.channel, now, verification.lease_until)
+        send = self.sender.send(verification, details, claim, remaining)
         return _answer(Record(verification, details, (send,)), replayed=False)
 
     def _make(self, command: StartCommand, now: int, remaining: Remaining) -> Verification:

@@ -151,6 +151,7 @@ def write_send(send: Send) -> dict[str, Any]:
         "provider": ("S", send.provider),
         "outcome": ("S", send.outcome),
         "at": ("N", send.at),
+        "claimed": ("N", send.claimed),
         "message_id": ("S", send.message_id),
         "vendor_code": ("S", send.vendor_code),
     }
@@ -175,6 +176,7 @@ def _read_send(number: int, values: Mapping[str, Any]) -> Send:
         provider=values["provider"],
         outcome=SendOutcome(values["outcome"]),
         at=values["at"],
+        claimed=values["claimed"],
         message_id=values.get("message_id"),
         vendor_code=values.get("vendor_code"),
     )
@@ -196,5 +198,5 @@ def read_record(items: list[Mapping[str, Any]]) -> Record | None:
         verification,
         # TTL deletes the two items apart: an older life of this id may have left things beside it.
         Details(**{name: beside.get(name) for name in DETAILS if verification.detailed}),
-        tuple(send for send in sends if send.at >= verification.created_at),
+        tuple(send for send in sends if send.claimed >= verification.created_at),
     )

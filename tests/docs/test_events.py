@@ -117,7 +117,6 @@ def handler(function: str) -> Handler:
         direct,
         Clients(),
         Telemetry(),
-        "live",
         open_routes={"GET /v1/health": lambda: Answer(200, {})},
     )
 
@@ -168,7 +167,7 @@ def test_an_http_event_is_answered_as_its_name_says(name: str) -> None:
 @pytest.mark.parametrize("name", of_kind("direct"))
 def test_a_direct_event_is_taken(name: str) -> None:
     event = EVENTS[name]
-    assert not is_http(event) and not is_batch(event)
+    assert not is_http(event) and not is_batch(event, Context())
     assert handler(name.split("-")[0])(event, Context()) == {"id": event.get("id", "")}
 
 
@@ -181,21 +180,22 @@ def test_a_direct_event_is_taken(name: str) -> None:
     ],
 )
 def test_a_batch_is_shaped_as_sqs_shapes_it_and_only_poison_fails(
-    name: str, looks: int, failed: list[str]
+    name: str, looks: int, failed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Docs")
     event = EVENTS[name]
-    assert is_batch(event)
+    assert is_batch(event, Context())
     for record in event["Records"]:
         assert record.keys() == RECORD_FIELDS
         body = record["body"].encode()
         assert record["md5OfBody"] == hashlib.md5(body, usedforsecurity=False).hexdigest()
     seen = []
 
-    def look_after(token: str, send: int, tries: int, remaining: Remaining) -> None:
-        seen.append((token, send, tries))
+    def look_after(token: str, claimed: int, tries: int, remaining: Remaining) -> None:
+        seen.append((token, claimed, tries))
 
     answer = make_queue_handler(look_after, Telemetry())(event, Context())
-    assert seen == [("fictionalverificationtoken", 1, 0)] * looks
+    assert seen == [("fictionalverificationtoken", 1_795_348_799_950, 0)] * looks
     assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] == failed
 
 

@@ -63,6 +63,7 @@ def test_the_metrics_are_those_that_are_counted(
     telemetry.judged(VERIFICATION, Verdict(True))
     telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT))
     telemetry.canceled(VerificationId("a", VERIFICATION.token))
+    telemetry.crashed("request_crashed", ValueError())
     counted = {}
     for line in capsys.readouterr().out.splitlines():
         for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", ()):

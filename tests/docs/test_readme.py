@@ -17,10 +17,11 @@ from verification.api.native.start import read_start
 from verification.api.native.verify import read_verify
 from verification.domain import policy
 from verification.domain.messages import MAX_CHARACTERS, MAX_SEGMENTS
+from verification.operations.start import LOOK_AFTER
 from verification.storage.directory import CACHE_SECONDS
 from verification.storage.secrets import MAX_AGE_SECONDS
 
-from tests.docs.sources import blocks, openapi, rows, schema, template
+from tests.docs.sources import blocks, openapi, read, resources, rows, schema, template
 
 READERS: dict[tuple[str, str], Any] = {
     ("POST", "/v1/verifications"): read_start,
@@ -124,6 +125,26 @@ def test_the_cost_adds_up() -> None:
     services = [row[0] for row in table if re.fullmatch(r"0\.\d{4}", row[3])]
     assert len(services) == 6
     assert f"**{sum(float(costs[name]) for name in services):.2f}**" == costs["**Together**"]
+
+
+def test_the_cost_counts_the_alarms_of_the_template() -> None:
+    words = {6: "six", 7: "seven", 8: "eight", 9: "nine"}
+    alarms = len(resources("AWS::CloudWatch::Alarm"))
+    assert f"{words[alarms]} alarms ({alarms * 0.10:.2f})" in read("README.md")
+
+
+def test_the_starts_of_a_day_are_those_of_the_guess_budgets() -> None:
+    parameters = template()["Parameters"]
+    found = re.search(r"\(`GuessLimits` (\d+) a day, `max_attempts` (\d+)\)", read("README.md"))
+    assert found and f"{found[1]}/24h" == parameters["GuessLimits"]["Default"]
+    assert int(found[2]) == policy.MAX_ATTEMPTS.default
+    assert int(found[1]) // int(found[2]) == 10 and "start ten verifications" in read("README.md")
+    short = int(parameters["ShortCodeGuessLimits"]["Default"].removesuffix("/24h"))
+    assert short // int(found[2]) == 4 and "and four (`ShortCodeGuessLimits`)" in read("README.md")
+
+
+def test_the_diagram_says_when_the_queue_looks() -> None:
+    assert f"look at this send in {LOOK_AFTER} s" in read("README.md")
 
 
 def test_the_cost_counts_a_transaction_of_as_many_items_as_there_are_limits() -> None:

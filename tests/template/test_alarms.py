@@ -1,8 +1,12 @@
 """Alarms: on metrics that exist, of things that exist."""
 
-import pytest
+import json
 
-from .loading import STACK, of_type, references
+import pytest
+from verification.telemetry import Telemetry
+
+from .initialise import variables
+from .loading import FUNCTIONS, STACK, TEMPLATE, of_type, references
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 
@@ -13,10 +17,13 @@ EMITTED = {
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
 }
 
+# What our own telemetry counts; see the test of it below.
+OWN = {name for name, a in ALARMS.items() if a["Namespace"] == {"Ref": "MetricsNamespace"}}
+
 each_alarm = pytest.mark.parametrize("alarm", ALARMS)
 
 
-@each_alarm
+@pytest.mark.parametrize("alarm", sorted(ALARMS.keys() - OWN))
 def test_an_alarm_watches_a_metric_that_aws_emits_for_a_resource_of_the_stack(alarm: str) -> None:
     properties = ALARMS[alarm]
     name, kind = EMITTED[properties["Namespace"], properties["MetricName"]]
@@ -27,6 +34,25 @@ def test_an_alarm_watches_a_metric_that_aws_emits_for_a_resource_of_the_stack(al
         assert dimension == {"Name": name, "Value": {"Fn::GetAtt": [resource, "QueueName"]}}
     else:
         assert dimension == {"Name": name, "Value": {"Ref": resource}}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_alarm_of_crashes_watches_what_a_crash_of_any_function_counts(
+    function: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in variables(function).items():
+        monkeypatch.setenv(name, value)
+    Telemetry().crashed("request_crashed", ValueError())
+    *_, line = capsys.readouterr().out.splitlines()
+    emitted = json.loads(line)
+    [directive] = emitted["_aws"]["CloudWatchMetrics"]
+    [dimensions] = directive["Dimensions"]
+
+    assert {"Crashes"} == OWN
+    alarm = ALARMS["Crashes"]
+    assert directive["Namespace"] == TEMPLATE["Parameters"]["MetricsNamespace"]["Default"]
+    assert [metric["Name"] for metric in directive["Metrics"]] == [alarm["MetricName"]]
+    assert alarm["Dimensions"] == [{"Name": n, "Value": emitted[n]} for n in dimensions]
 
 
 @each_alarm

@@ -78,14 +78,10 @@ def test_a_function_ends_before_api_gateway_gives_up(function: str) -> None:
     assert FUNCTIONS[function]["Timeout"] < API_PATIENCE
 
 
-@each_function
-def test_a_function_is_called_through_the_alias_of_deployments(function: str) -> None:
-    aliases = [
-        alias["Name"]
-        for alias in of_type("AWS::Lambda::Alias").values()
-        if alias["FunctionName"] == {"Ref": function}
-    ]
-    assert aliases == [FUNCTIONS[function]["Environment"]["Variables"]["DEPLOYMENT_ALIAS"]]
+def test_no_deployment_stands_behind_an_alias_or_a_version() -> None:
+    """An alias is a client's; one of SAM's would stay behind when only a layer changes."""
+    assert of_type("AWS::Lambda::Alias") == of_type("AWS::Lambda::Version") == {}
+    assert not any("SnapStart" in function for function in FUNCTIONS.values())
 
 
 def test_layers_are_built_by_their_makefiles() -> None:
@@ -122,12 +118,10 @@ def test_nothing_but_the_known_kinds_of_resources_is_deployed() -> None:
         "AWS::CloudWatch::Alarm",
         "AWS::DynamoDB::Table",
         "AWS::IAM::Role",
-        "AWS::Lambda::Alias",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Function",
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
-        "AWS::Lambda::Version",
         "AWS::Logs::LogGroup",
         "AWS::SQS::Queue",
         "AWS::SecretsManager::Secret",

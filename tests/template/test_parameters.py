@@ -56,7 +56,7 @@ TAKEN: dict[str, list[Any]] = {
     "Stage": ["prod", "v1"],
     "Brand": ["Shop", "Brand & Söhne", "x" * 20],
     "Routes": ["sms=sns", "sms=sns, sandbox;voice=sandbox ; email=ses;", " email = ses "],
-    "SmsSenderId": ["", "Shop", "My-Shop-123"],
+    "SmsSenderId": ["", "A", "Shop", "My-Shop-123"],
     "EmailSender": ["", "verify@example.org"],
     "EmailConfigurationSet": ["", "my_set-1"],
     "SendLimits": ["5/10m", "5/10m 10/24h 100/30d", " 1/1s "],
@@ -67,9 +67,9 @@ TAKEN: dict[str, list[Any]] = {
 }
 REFUSED: dict[str, list[Any]] = {
     "Stage": ["", "Prod", "my-stage", "1st", "x" * 17, "prod/"],
-    "Brand": ["", "x" * 21, "{code}", "two\nlines"],
+    "Brand": ["", " ", " Shop", "x" * 21, "{code}", "two\nlines"],
     "Routes": ["", "sms", "sms=", "=sns", "sms=sns email=ses", "sms=sns,,ses", "sms=sns2"],
-    "SmsSenderId": ["twelve-chars", "My Shop", "Söhne"],
+    "SmsSenderId": ["twelve-chars", "My Shop", "Söhne", "-Shop", "Shop-", "-"],
     "EmailSender": ["verify", "Verify <verify@example.org>", "a b@example.org", "a@b@example.org"],
     "EmailConfigurationSet": ["my set", "x" * 65],
     "SendLimits": ["", "5", "5/10", "0/10m", "5/0m", "-5/10m", "5/10w", "5/10m,10/24h", "5 / 10m"],

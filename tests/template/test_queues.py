@@ -1,6 +1,8 @@
 """Queues that functions take from: nothing is lost, and nobody takes a message twice at once."""
 
 import pytest
+from verification.api.queue import LOOK_ROOM
+from verification.operations.sending import lease
 from verification.operations.start import LOOK_AFTER
 
 from .loading import FUNCTIONS, of_type
@@ -40,10 +42,17 @@ def test_dead_letters_ring_an_alarm(queue: str) -> None:
 @each_mapping
 def test_a_message_stays_hidden_while_its_consumer_may_run(mapping: str) -> None:
     properties = MAPPINGS[mapping]
-    alias = of_type("AWS::Lambda::Alias")[properties["FunctionName"]["Ref"]]
-    timeout = FUNCTIONS[alias["FunctionName"]["Ref"]]["Timeout"]
+    timeout = FUNCTIONS[properties["FunctionName"]["Ref"]]["Timeout"]
     queue = properties["EventSourceArn"]["Fn::GetAtt"][0]
     assert QUEUES[queue]["VisibilityTimeout"] >= timeout
+
+
+@each_mapping
+def test_a_whole_batch_fits_into_the_time_of_its_consumer(mapping: str) -> None:
+    """Else what is left comes back again and again, and to the dead letters in the end."""
+    properties = MAPPINGS[mapping]
+    timeout = FUNCTIONS[properties["FunctionName"]["Ref"]]["Timeout"]
+    assert properties["BatchSize"] * LOOK_ROOM <= timeout * 1000
 
 
 @each_mapping
@@ -56,5 +65,6 @@ def test_messages_rest_encrypted(queue: str) -> None:
     assert QUEUES[queue]["SqsManagedSseEnabled"] is True
 
 
-def test_the_first_look_at_a_send_comes_after_start_has_ended() -> None:
-    assert FUNCTIONS["StartFunction"]["Timeout"] < LOOK_AFTER
+def test_the_first_look_at_a_send_comes_after_its_lease() -> None:
+    timeout = FUNCTIONS["StartFunction"]["Timeout"] * 1000
+    assert timeout < lease(0, lambda: timeout) < LOOK_AFTER * 1000

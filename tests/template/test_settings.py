@@ -15,7 +15,7 @@ POWERTOOLS = {
     "POWERTOOLS_SERVICE_NAME",
 }
 # A variable is named after what it refers to, but for these.
-FIXED = {"DEPLOYMENT_ALIAS": "live", "POWERTOOLS_SERVICE_NAME": "verification"}
+FIXED = {"POWERTOOLS_SERVICE_NAME": "verification"}
 OTHER_NAMES = {"ResendQueueUrl": "ResendQueue"}
 
 # All that a stack can send by.

@@ -273,6 +273,7 @@ def test_an_error_of_aws_is_one_sentence(operator: Operator, error: Exception) -
         ["create"],
         ["destroy", "x"],
         ["create", "x", "--brand", ""],
+        ["create", "x", "--brand", "  "],
         ["create", "x", "--brand", "x" * 21],
         ["create", "x", "--brand", "a\nb"],
         ["rotate", "x", "--overlap", "1"],

@@ -22,7 +22,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "domain": ({"domain"}, set()),
     "settings": ({"domain", "errors"}, set()),
-    "operations": ({"domain", "errors", "settings", "operations"}, set()),
+    "operations": ({"domain", "errors", "operations"}, set()),
     "aws": ({"errors"}, {"botocore"}),
     "telemetry": ({"domain"}, AWS),
     "storage": ({"domain", "errors", "aws", "operations.ports", "storage"}, AWS),

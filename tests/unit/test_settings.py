@@ -3,14 +3,13 @@
 from collections.abc import Callable
 
 import pytest
-from verification.domain.limits import Limit
+from verification.domain.limits import Limit, Limits
 from verification.domain.verification import Channel
 from verification.errors import ConfigurationError
-from verification.settings import Limits, Settings, parse_routes
+from verification.settings import Settings, parse_routes
 
 ENVIRON = {
     "BRAND": "Shop",
-    "DEPLOYMENT_ALIAS": "live",
     "GUESS_LIMITS": "50/24h",
     "RETENTION_HOURS": "24",
     "ROUTES": "sms=sns",
@@ -23,7 +22,6 @@ ENVIRON = {
 def test_settings_are_read_from_the_environment() -> None:
     settings = Settings(ENVIRON)
     assert settings.brand == "Shop"
-    assert settings.deployment_alias == "live"
     assert settings.retention_seconds == 86_400
     assert settings.routes == {Channel.SMS: ("sns",)}
     assert settings.limits == Limits(
@@ -40,7 +38,6 @@ def test_settings_are_read_from_the_environment() -> None:
 
 READERS: dict[str, Callable[[Settings], object]] = {
     "BRAND": lambda settings: settings.brand,
-    "DEPLOYMENT_ALIAS": lambda settings: settings.deployment_alias,
     "GUESS_LIMITS": lambda settings: settings.limits,
     "RETENTION_HOURS": lambda settings: settings.retention_seconds,
     "ROUTES": lambda settings: settings.routes,
@@ -58,6 +55,12 @@ def test_a_missing_setting_is_named(variable: str, value: str | None) -> None:
     with pytest.raises(ConfigurationError) as stopped:
         READERS[variable](settings)
     assert str(stopped.value) == f"The environment variable {variable} is not set."
+
+
+@pytest.mark.parametrize("brand", [" ", "\u00a0", " \t "])
+def test_a_brand_that_nobody_sees_is_none(brand: str) -> None:
+    with pytest.raises(ConfigurationError, match="^BRAND must not be blank.$"):
+        _ = Settings({"BRAND": brand}).brand
 
 
 @pytest.mark.parametrize(

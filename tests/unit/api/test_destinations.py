@@ -88,6 +88,8 @@ NO_ADDRESS = "is not an e-mail address that can be reached"
         ("0612345678", None, NO_COUNTRY),
         ("112", "NL", NEITHER),
         ("+31 6 12", None, IMPOSSIBLE),
+        ("+1 456 1111", None, IMPOSSIBLE),  # local only: not to be reached from elsewhere
+        ("4561111", "US", IMPOSSIBLE),
         ("+3161234567890123", None, IMPOSSIBLE),
         ("061234567890123", "NL", IMPOSSIBLE),
         ("+999123456789", None, "is not a phone number"),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from verification.api.events import Call, is_http, read_direct, read_http, route_of
+from verification.domain.policy import Client
 from verification.errors import InvalidFields, InvalidJson, InvalidRequest, Unauthorized
 
 from tests.fakes.calls import ARN, BATCH, SECRET, SHOP, Context, FakeClients, http_event
@@ -16,8 +17,8 @@ def over_http(event: dict[str, Any]) -> Call:
     return read_http(event, plenty, FakeClients())
 
 
-def direct(event: Any, qualifier: str = "live") -> Call:
-    return read_direct(event, Context(qualifier), FakeClients(), "live")
+def direct(event: Any, qualifier: str = "") -> Call:
+    return read_direct(event, Context(qualifier), FakeClients())
 
 
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
@@ -128,12 +129,15 @@ def test_an_event_of_api_gateway_is_told_from_a_payload() -> None:
         None,
         "httpMethod requestContext",
         1,
+        *(http_event() | {name: None} for name in ("httpMethod", "resource", "requestContext")),
+        http_event() | {"requestContext": "x"},
+        http_event() | {"httpMethod": ["GET"]},
     ]
     for event in others:
         assert not is_http(event)
 
 
-@pytest.mark.parametrize("qualifier", ["", "live", "$LATEST", "1", "42"])
+@pytest.mark.parametrize("qualifier", ["", "$LATEST", "1", "42"])
 def test_without_an_alias_of_a_client_the_payload_names_one_that_is_marked(qualifier: str) -> None:
     call = direct({"client": "batch", "id": "an id", "to": "x"}, qualifier)
     assert (call.client, call.verification_id, call.fields) == (BATCH, "an id", {"to": "x"})
@@ -151,19 +155,50 @@ def test_without_an_alias_of_a_client_the_payload_names_one_that_is_marked(quali
             direct(event, qualifier)
 
 
+class AnyClient(FakeClients):
+    """Knows everybody: whoever is let in by what the payload says, is let in here."""
+
+    def named(self, client_id: str) -> Client:
+        return Client(client_id, BATCH.profile)
+
+
+@pytest.mark.parametrize(
+    ("named", "enters"),
+    [
+        ("a", True),
+        ("a-1" + "x" * 61, True),
+        ("a" * 65, False),
+        ("a" * 100_000, False),  # DynamoDB refuses keys over 2 KB: it must not be asked
+        ("", False),
+        ("Batch", False),
+        ("batch\n", False),
+        ("bat ch", False),
+        ("b\u00e4tch", False),
+        ("\ud800", False),
+        ("bat\x00ch", False),
+    ],
+)
+def test_a_payload_names_what_can_be_a_client_or_nobody(named: str, enters: bool) -> None:
+    if enters:
+        assert read_direct({"client": named}, Context(), AnyClient()).client.id == named
+    else:
+        with pytest.raises(Unauthorized):
+            read_direct({"client": named}, Context(), AnyClient())
+
+
 def test_an_alias_named_after_a_client_is_that_client() -> None:
     assert direct({"to": "x"}, "shop").client == SHOP
     assert direct({"to": "x", "client": "shop"}, "shop").client == SHOP
     assert direct({}, "batch").client == BATCH
 
 
-@pytest.mark.parametrize("named", ["batch", "nobody", "", "live", 1, ["shop"], {}])
+@pytest.mark.parametrize("named", ["batch", "nobody", "", 1, ["shop"], {}])
 def test_the_payload_cannot_contradict_the_alias(named: Any) -> None:
     with pytest.raises(Unauthorized):
         direct({"client": named}, "shop")
 
 
-@pytest.mark.parametrize("alias", ["nobody", "Live", "live2"])
+@pytest.mark.parametrize("alias", ["nobody", "live", "Shop", "shop2"])
 def test_an_alias_that_is_no_client_lets_nobody_in(alias: str) -> None:
     with pytest.raises(Unauthorized):
         direct({"client": "batch"}, alias)

@@ -42,7 +42,6 @@ class Frame:
             self._respond,
             FakeClients(),
             make_telemetry(self._monkeypatch),
-            "live",
             {"GET /v1/health": lambda: Answer(200, {"status": "ok"})},
             {"/v1/verifications": "GET, POST"},
         )
@@ -54,11 +53,11 @@ class Frame:
         return self.answer
 
     def http(self, **event: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self.handler(http_event(**event), Context("live"))
+        answer: dict[str, Any] = self.handler(http_event(**event), Context())
         assert answer["isBase64Encoded"] is False
         return answer
 
-    def direct(self, event: Any, qualifier: str = "live") -> Any:
+    def direct(self, event: Any, qualifier: str = "") -> Any:
         return self.handler(event, Context(qualifier))
 
     def logs(self) -> list[dict[str, Any]]:
@@ -200,7 +199,14 @@ def test_a_fault_of_ours_is_500_and_neither_answer_nor_log_has_its_words(
     assert any("_respond" in where for where in crashed["where"])
 
 
-@pytest.mark.parametrize("event", [None, [], "x", 1, {}, {"httpMethod": "GET"}, {"Records": []}])
+@pytest.mark.parametrize(
+    "event",
+    [
+        *(None, [], "x", 1, {}, {"httpMethod": "GET"}, {"Records": []}),
+        # Only like one of API Gateway's, so a direct invoke, whose answer is plain.
+        *(http_event() | {name: None} for name in ("httpMethod", "resource", "requestContext")),
+    ],
+)
 def test_whatever_comes_something_is_answered(frame: Frame, event: Any) -> None:
     assert frame.direct(event)["error"]["code"] in ("invalid_request", "unauthorized")
 
@@ -208,11 +214,11 @@ def test_whatever_comes_something_is_answered(frame: Frame, event: Any) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        {"resource": None},
         {"headers": ["x"]},
         {"headers": {"a": None}},
         {"pathParameters": ["x"]},
-        {"httpMethod": None},
+        {"httpMethod": ""},
+        {"resource": ""},
         {"queryStringParameters": "x"},
     ],
 )

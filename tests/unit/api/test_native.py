@@ -67,7 +67,7 @@ ACCEPTED: dict[str, list[tuple[str, list[Any]]]] = {
         ("country", ["NL", None]),
         ("template", ["x", "{code}" + "x" * 1994, "two\nlines {code}", None]),
         ("locale", ["de", "pt-BR", "zh_Hant_TW", None]),
-        ("sender", ["A", "Shop", "My Shop-1", "+3197010", "+" + "1" * 15, None]),
+        ("sender", ["A", "Shop", "My-Shop-1", "3M", "+3197010", "+" + "1" * 15, None]),
         ("subject", ["x", "x" * 150, None]),
         ("webotp_domain", ["x", "x" * 253, None]),
         ("android_hash", ["x", "FA+9qCX9VSu", None]),
@@ -166,7 +166,10 @@ CHANNEL: list[tuple[Any, str]] = [
 ]
 SENDER: list[tuple[Any, str]] = [
     (wrong, "or 1 to 11 letters and digits with a letter among them")
-    for wrong in ("ABCDEFGHIJKL", "12345", "Sh\u00f6p", "A!", "+31x", "+" + "1" * 16, "+", " - ")
+    for wrong in (
+        *("ABCDEFGHIJKL", "12345", "1-2", "Sh\u00f6p", "A!", "+31x", "+" + "1" * 16, "+"),
+        *("-", " - ", "My Shop", "-Shop", "Shop-"),
+    )
 ]
 METADATA: list[tuple[Any, str]] = [
     ("x", "should be a valid dictionary"),

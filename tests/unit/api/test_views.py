@@ -44,7 +44,9 @@ VERIFICATION = Verification(
     purpose="login",
     reference="r-1",
 )
-SEND = Send(1, Channel.SMS, "sns", SendOutcome.ACCEPTED, NOW + 1, NOW, "vendor's id", "vendor's code")
+SEND = Send(
+    1, Channel.SMS, "sns", SendOutcome.ACCEPTED, NOW + 1, NOW, "vendor's id", "vendor's code"
+)
 RECORD = Record(VERIFICATION, Details(metadata={"order": "7"}, ip="192.0.2.1"), (SEND,))
 
 

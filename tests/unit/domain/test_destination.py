@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from verification.api.destinations import parse_destination
 from verification.domain.destination import (
     Destination,
     TestDestination,
@@ -27,6 +28,12 @@ def test_a_test_destination_works_through_its_last_day() -> None:
         "+12025550100": TestDestination("123456", first_of_february),
         "ann@example.com": TestDestination("0042", first_of_march),
     }
+
+
+@pytest.mark.parametrize("written", ["Ann@Example.com", "ANN@EXAMPLE.COM", "ann@example.com"])
+def test_a_test_destination_is_known_by_the_spelling_of_starts(written: str) -> None:
+    (only,) = parse_test_destinations(f"{written}=0042@2028-02-29")
+    assert only == parse_destination(written).value
 
 
 @pytest.mark.parametrize("text", ["", " ", ";;", " ; "])

@@ -113,6 +113,18 @@ def test_a_guess_concerns_what_it_names(asked: Guess, theirs: bool) -> None:
     assert concerns(asked, PENDING) is theirs
 
 
+@pytest.mark.parametrize(
+    ("asked", "theirs"),
+    [
+        (guess(destination_hash=b"h" * 16), True),  # it was, and nobody can tell any more
+        (guess(client_id="other"), False),
+        (guess(purpose="payment"), False),
+    ],
+)
+def test_a_deleted_verification_matches_any_destination(asked: Guess, theirs: bool) -> None:
+    assert concerns(asked, CANCELED) is theirs
+
+
 @pytest.mark.parametrize(("late", "theirs"), [(-1, False), (0, False), (1, True)])
 def test_a_guess_concerns_nothing_that_should_be_deleted_by_now(late: int, theirs: bool) -> None:
     assert concerns(guess(), replace(PENDING, expires_at=NOW // 1000 + late)) is theirs

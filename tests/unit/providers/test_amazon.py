@@ -10,13 +10,20 @@ from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    HTTPClientError,
     ReadTimeoutError,
+    SSLError,
 )
 from botocore.stub import Stubber
 from verification.aws import make_client
 from verification.domain.messages import Message
 from verification.domain.verification import Channel
-from verification.errors import ProviderRejected, ProviderUnavailable
+from verification.errors import (
+    ProviderError,
+    ProviderRejected,
+    ProviderSilent,
+    ProviderUnavailable,
+)
 from verification.operations.ports import Messenger
 from verification.providers.sandbox import KEEP_SECONDS, SandboxMessenger
 from verification.providers.ses import SesMessenger
@@ -152,7 +159,7 @@ def test_an_error_says_later_or_no_and_keeps_the_vendors_code(
     client, messenger, send = make()
     with Stubber(client) as stub:
         stub.add_client_error(operation, code, "who knows", status)
-        with pytest.raises((ProviderUnavailable, ProviderRejected)) as failed:
+        with pytest.raises(ProviderError) as failed:
             send(messenger)
     assert type(failed.value) is kind
     assert (failed.value.provider, failed.value.vendor_code) == (messenger.name, code)
@@ -172,25 +179,28 @@ def on_the_wire(client: Any, answer: Callable[[], AWSResponse]) -> list[str]:
 
 @MAKERS
 @pytest.mark.parametrize(
-    "error",
+    ("error", "kind"),
     [
-        ReadTimeoutError(endpoint_url="x"),
-        ConnectTimeoutError(endpoint_url="x"),
-        EndpointConnectionError(endpoint_url="x"),
-        ConnectionClosedError(endpoint_url="x"),
+        (ConnectTimeoutError(endpoint_url="x"), ProviderUnavailable),
+        (EndpointConnectionError(endpoint_url="x"), ProviderUnavailable),
+        (SSLError(endpoint_url="x", error=OSError()), ProviderUnavailable),
+        (ReadTimeoutError(endpoint_url="x"), ProviderSilent),
+        (ConnectionClosedError(endpoint_url="x"), ProviderSilent),
+        (HTTPClientError(error="x"), ProviderSilent),
     ],
-    ids=lambda error: type(error).__name__,
+    ids=lambda value: type(value).__name__,
 )
-def test_no_answer_is_unavailable_and_never_asked_for_again(
-    make: Make, operation: str, error: Exception
+def test_no_connection_is_unavailable_no_answer_is_silent_and_neither_is_asked_again(
+    make: Make, operation: str, error: Exception, kind: type[ProviderError]
 ) -> None:
     def fail() -> AWSResponse:
         raise error
 
     client, messenger, send = make()
     calls = on_the_wire(client, fail)
-    with pytest.raises(ProviderUnavailable) as failed:
+    with pytest.raises(ProviderError) as failed:
         send(messenger)
+    assert type(failed.value) is kind
     assert failed.value.vendor_code == type(error).__name__
     assert len(calls) == 1
 
@@ -207,16 +217,33 @@ class Raw:
 
 @MAKERS
 @pytest.mark.parametrize(
-    ("status", "body"), [(200, b"<html>a proxy"), (502, b"<html>a proxy"), (503, b"")]
+    ("status", "body", "kind"),
+    [
+        (200, b"<html>a proxy", ProviderSilent),
+        (200, b"", ProviderSilent),
+        (502, b"<html>a proxy", ProviderUnavailable),
+        (503, b"", ProviderUnavailable),
+    ],
 )
-def test_an_answer_that_makes_no_sense_is_unavailable(
-    make: Make, operation: str, status: int, body: bytes
+def test_an_answer_that_makes_no_sense_is_silent_but_a_5xx_is_unavailable(
+    make: Make, operation: str, status: int, body: bytes, kind: type[ProviderError]
 ) -> None:
     client, messenger, send = make()
     calls = on_the_wire(client, lambda: AWSResponse("x", status, HTTPHeaders(), Raw(body)))
-    with pytest.raises(ProviderUnavailable):
+    with pytest.raises(ProviderError) as failed:
         send(messenger)
+    assert type(failed.value) is kind
     assert len(calls) == 1
+
+
+@MAKERS
+def test_an_answer_without_an_id_is_silent(make: Make, operation: str) -> None:
+    client, messenger, send = make()
+    with Stubber(client) as stub:
+        stub.add_response(operation, {})
+        with pytest.raises(ProviderSilent) as failed:
+            send(messenger)
+    assert (failed.value.provider, failed.value.vendor_code) == (messenger.name, "NoMessageId")
 
 
 def test_what_botocore_refuses_to_send_is_rejected() -> None:
@@ -249,6 +276,7 @@ def test_the_sandbox_keeps_messages_for_an_hour_and_sends_nothing() -> None:
             "Item": {
                 "pk": {"S": f"S#{NUMBER}"},
                 "sk": {"S": f"01800000000123#{message_id}"},
+                "schema_version": {"N": "1"},
                 "channel": {"S": "voice"},
                 "text": {"S": SMS.text},
                 "expires_at": {"N": str(1_800_000_000 + KEEP_SECONDS)},

@@ -7,6 +7,7 @@ from verification.errors import (
     ConfigurationError,
     ProviderError,
     ProviderRejected,
+    ProviderSilent,
     ProviderUnavailable,
 )
 from verification.providers.routing import Offer, Routing
@@ -58,7 +59,15 @@ def test_a_provider_is_built_once() -> None:
     assert providers.built == ["one"]
 
 
-@pytest.mark.parametrize("error", [ProviderRejected("one", "no"), ProviderUnavailable("one", "?")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ProviderRejected("one", "no"),
+        ProviderUnavailable("one", "later"),
+        ProviderSilent("one", "ReadTimeoutError"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
 def test_the_next_is_tried_when_one_fails(error: ProviderError) -> None:
     providers = Providers()
     providers.all["one"].failing = error
@@ -68,18 +77,24 @@ def test_the_next_is_tried_when_one_fails(error: ProviderError) -> None:
 
 NO, NO_TOO = ProviderRejected("one", "no"), ProviderRejected("two", "no, too")
 LATER, LATER_TOO = ProviderUnavailable("one", "later"), ProviderUnavailable("two", "later, too")
+SILENT, SILENT_TOO = ProviderSilent("one", "?"), ProviderSilent("two", "?")
 
 
 @pytest.mark.parametrize(
     ("first", "second", "raised"),
     [
-        (NO, NO_TOO, NO_TOO),
-        (LATER, LATER_TOO, LATER_TOO),
+        (NO, NO_TOO, NO),
+        (LATER, LATER_TOO, LATER),
         (LATER, NO_TOO, LATER),  # one at least may take it later
         (NO, LATER_TOO, LATER_TOO),
+        (SILENT, SILENT_TOO, SILENT),
+        (SILENT, NO_TOO, SILENT),  # one at least may have sent it
+        (NO, SILENT_TOO, SILENT_TOO),
+        (SILENT, LATER_TOO, SILENT),
+        (LATER, SILENT_TOO, SILENT_TOO),
     ],
 )
-def test_when_all_fail_it_is_later_if_it_is_for_any(
+def test_when_all_fail_silent_outranks_later_and_later_outranks_no(
     first: ProviderError, second: ProviderError, raised: ProviderError
 ) -> None:
     providers = Providers()
@@ -87,6 +102,7 @@ def test_when_all_fail_it_is_later_if_it_is_for_any(
     with pytest.raises(ProviderError) as failed:
         send(providers.routing("one", "two"))
     assert failed.value is raised
+    assert providers.built == ["one", "two"]
 
 
 def test_an_error_that_is_no_providers_answer_is_not_swallowed() -> None:

@@ -122,14 +122,14 @@ def test_a_rotated_secret_works_until_its_end_even_if_remembered(
     assert len(table.reads) == 1
 
 
-def test_only_so_many_clients_are_remembered_and_the_oldest_goes(
+def test_only_so_many_clients_are_remembered_and_the_longest_unused_goes(
     directory: Directory, table: FakeDynamoDb
 ) -> None:
-    for number in range(CACHE_ENTRIES + 1):
+    for number in (*range(CACHE_ENTRIES), 0, CACHE_ENTRIES):
         with pytest.raises(Unauthorized):
             directory.trusted(f"c{number}")
     reads = len(table.reads)
-    for client_id, more in ((f"c{CACHE_ENTRIES}", 0), ("c1", 0), ("c0", 1)):
+    for client_id, more in ((f"c{CACHE_ENTRIES}", 0), ("c0", 0), ("c2", 0), ("c1", 1)):
         with pytest.raises(Unauthorized):
             directory.trusted(client_id)
         assert len(table.reads) - reads == more

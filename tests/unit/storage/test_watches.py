@@ -10,6 +10,7 @@ from verification.errors import TemporarilyUnavailable
 from verification.storage.watches import SqsWatches
 
 TOKEN = "abcdefghijklmnopqrstuvwxyz"
+CLAIMED = 1_800_000_000_123
 
 
 class FakeSqs:
@@ -30,21 +31,25 @@ class FakeSqs:
 )
 def test_a_message_waits_as_long_as_sqs_lets_it(delay: int, waits: int) -> None:
     sqs = FakeSqs()
-    SqsWatches(sqs, "the queue").watch(TOKEN, 2, delay, tries=3)
+    SqsWatches(sqs, "the queue").watch(TOKEN, CLAIMED, delay, tries=3)
     (message,) = sqs.messages
     assert (message["QueueUrl"], message["DelaySeconds"]) == ("the queue", waits)
-    assert json.loads(message["MessageBody"]) == {"token": TOKEN, "send": 2, "tries": 3}
+    assert json.loads(message["MessageBody"]) == {
+        "token": TOKEN,
+        "claimed": CLAIMED,
+        "tries": 3,
+    }
 
 
 def test_what_is_written_is_what_the_handler_reads() -> None:
     sqs = FakeSqs()
-    SqsWatches(sqs, "the queue").watch(TOKEN, 1, 15)
+    SqsWatches(sqs, "the queue").watch(TOKEN, CLAIMED, 15)
     look = Look.model_validate_json(sqs.messages[0]["MessageBody"])
-    assert (look.token, look.send, look.tries) == (TOKEN, 1, 0)
+    assert (look.token, look.claimed, look.tries) == (TOKEN, CLAIMED, 0)
 
 
 def test_a_queue_out_of_reach_is_temporarily_unavailable() -> None:
     sqs = FakeSqs()
     sqs.failing = ReadTimeoutError(endpoint_url="x")
     with pytest.raises(TemporarilyUnavailable):
-        SqsWatches(sqs, "the queue").watch(TOKEN, 1, 15)
+        SqsWatches(sqs, "the queue").watch(TOKEN, CLAIMED, 15)

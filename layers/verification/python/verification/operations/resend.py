@@ -71,7 +71,14 @@ class Resend:
         send = self.sender.send(seen, record.details, claim, remaining)
         if send.outcome == SendOutcome.REJECTED:
             raise DeliveryFailed("No provider took the message.", verification_id=verification_id)
-        claimed = replace(seen, sends=claim.number, channel=channel, sent_at=now)
+        claimed = replace(
+            seen,
+            sends=claim.number,
+            channel=claim.channel,
+            sent_at=claim.sent_at,
+            lease_until=claim.lease_until,
+            take_overs=claim.take_overs,
+        )
         return replace(record, verification=claimed, sends=(*record.sends, send))
 
     @staticmethod

@@ -65,7 +65,9 @@ def test_the_same_code_is_sent_again_watched_claimed_sent_recorded_in_this_order
     assert [(send.number, send.channel) for send in record.sends] == [(1, "sms"), (2, "sms")]
     assert (record.verification.sends, record.verification.auto_sends) == (2, 0)
     # The lease is the remaining time and two seconds; the look comes a second after it.
-    assert started.stack.watches.queued[1:] == [Watch(started.token, record.verification.sent_at, delay=13)]
+    assert started.stack.watches.queued[1:] == [
+        Watch(started.token, record.verification.sent_at, delay=13)
+    ]
     assert record.verification.lease_until == started.stack.clock() + 12_000
 
 

@@ -145,7 +145,7 @@ Make = Callable[[], tuple[Any, Messenger, Callable[[Messenger], str]]]
         ("ThrottledException", 429, ProviderUnavailable),
         ("TooManyRequestsException", 429, ProviderUnavailable),
         ("LimitExceededException", 400, ProviderUnavailable),
-        ("InternalError", 500, ProviderUnavailable),
+        ("InternalError", 500, ProviderSilent),
         ("ServiceUnavailable", 503, ProviderUnavailable),
         ("InvalidParameter", 400, ProviderRejected),
         ("MessageRejected", 400, ProviderRejected),
@@ -221,7 +221,7 @@ class Raw:
     [
         (200, b"<html>a proxy", ProviderSilent),
         (200, b"", ProviderSilent),
-        (502, b"<html>a proxy", ProviderUnavailable),
+        (502, b"<html>a proxy", ProviderSilent),
         (503, b"", ProviderUnavailable),
     ],
 )

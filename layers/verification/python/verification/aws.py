@@ -50,8 +50,16 @@ def make_client(service: str, *, attempts: int, connect: float = 1, read: float 
 
 def is_unavailable(error: ClientError) -> bool:
     """Whether an AWS answer says "later" and not "no": throttled, or a fault on their side."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return status >= 500 or error_code(error) in _THROTTLES
+    return is_not_now(error) or _status(error) >= 500
+
+
+def is_not_now(error: ClientError) -> bool:
+    """Whether it says that nothing was done, too: throttled, or 503."""
+    return _status(error) == 503 or error_code(error) in _THROTTLES
+
+
+def _status(error: ClientError) -> int:
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def error_code(error: ClientError) -> str:

@@ -4,7 +4,7 @@
     ├── ConfigurationError            wrong settings: stops at INIT, never at a customer
     ├── ProviderError                 inside the service only; a send record keeps what it says
     │   ├── ProviderRejected          their answer is "no": bad number, bad sender, no balance
-    │   ├── ProviderUnavailable       "not now", and nothing was sent: no connection, 5xx, throttled
+    │   ├── ProviderUnavailable       "not now", and nothing was sent: no connection, 503, throttled
     │   └── ProviderSilent            no usable answer: it may have been sent
     └── ServiceError                  what a caller can see: a stable `code` and an HTTP status
         ├── InvalidJson               400
@@ -192,6 +192,6 @@ class DeliveryFailed(ServiceError):
 
 
 class TemporarilyUnavailable(ServiceError):
-    """A service we depend on is throttled or down; nothing was decided."""
+    """A service we depend on is throttled or down; what was asked for may have been done."""
 
     code, status, title = "temporarily_unavailable", 503, "Try again in a moment"

@@ -5,16 +5,16 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionError, ParamValidationError
 
-from ..aws import NO_ANSWER, error_code, is_unavailable
-from ..errors import ProviderRejected, ProviderSilent, ProviderUnavailable
+from ..aws import NO_ANSWER, error_code, is_not_now, is_unavailable
+from ..errors import ProviderError, ProviderRejected, ProviderSilent, ProviderUnavailable
 
 
 def send(provider: str, operation: Callable[..., Any], **parameters: Any) -> str:
     """Call an operation of AWS that sends, once; the id of the message.
 
     Raises:
-        ProviderUnavailable: no connection, throttled, or a fault on their side.
-        ProviderSilent: asked, and no answer or one that says nothing.
+        ProviderUnavailable: no connection, or "not now": throttled, 503.
+        ProviderSilent: asked, and no answer or one that says nothing, as other 5xx do.
         ProviderRejected: any other error; its code is kept.
     """
     try:
@@ -28,5 +28,10 @@ def send(provider: str, operation: Callable[..., Any], **parameters: Any) -> str
     except ParamValidationError as error:
         raise ProviderRejected(provider, "ParamValidationError") from error
     except ClientError as error:
-        kind = ProviderUnavailable if is_unavailable(error) else ProviderRejected
-        raise kind(provider, error_code(error)) from error
+        raise _kind(error)(provider, error_code(error)) from error
+
+
+def _kind(error: ClientError) -> type[ProviderError]:
+    if is_not_now(error):
+        return ProviderUnavailable
+    return ProviderSilent if is_unavailable(error) else ProviderRejected

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A number's default, lowest and highest value."""
+    """A number's default (None: it may be absent), lowest and highest value."""
 
-    default: int
+    default: int | None
     lowest: int
     highest: int
 
@@ -17,7 +17,7 @@ CODE_LENGTH = Bound(6, 4, 16)  # digits; ASVS 5.0 §6.5.4: 20 bits, so 6
 VALIDITY = Bound(300, 30, 172_800)  # seconds; ASVS 5.0 §6.5.5 and NIST 800-63B: at most 600
 MAX_ATTEMPTS = Bound(5, 1, 10)
 MAX_SENDS = Bound(5, 1, 10)
-RESEND_AFTER = Bound(60, 15, 172_800)  # seconds; off unless asked for
+RESEND_AFTER = Bound(None, 15, 172_800)  # seconds; off unless asked for
 
 LONG_VALIDITY = 600  # seconds; over this the log warns (NIST 800-63B §3.1.3)
 SHORT_CODE = 6  # under this many digits the smaller guess budget counts

@@ -36,7 +36,7 @@ class StartFields(Fields):
     validity: int = number(VALIDITY)
     max_attempts: int = number(MAX_ATTEMPTS)
     max_sends: int = number(MAX_SENDS)
-    resend_after: int | None = Field(None, ge=RESEND_AFTER.lowest, le=RESEND_AFTER.highest)
+    resend_after: int | None = number(RESEND_AFTER)
     template: str | None = text(MAX_CHARACTERS, optional=True)
     locale: str | None = text(35, _LOCALE, optional=True)
     sender: str | None = text(MAX_DESTINATION, optional=True)

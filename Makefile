@@ -73,7 +73,8 @@ deploy: $(VENV) ## Build, and deploy to your AWS account; asks what it needs to 
 client: $(VENV) ## Create a client, of the running local stack or else on AWS: make client NAME=shop
 	@$(if $(NAME),,$(error Give the client a name: make client NAME=shop))
 	@if [ -e .local/stack.json ]; then $(PYTHON) -m tests.local client "$(NAME)"; \
-	  else $(PYTHON) -m verification.cli create "$(NAME)"; fi
+	  else echo "No local stack runs: creating it on AWS, in the stack serverless-verify." >&2; \
+	    $(PYTHON) -m verification.cli create "$(NAME)"; fi
 
 # ------------------------------------------------------------------------------------- Tools
 
@@ -85,6 +86,7 @@ clean: ## Stop what runs, and remove all that was made.
 	@[ ! -e .local ] || [ ! -e $(VENV) ] || $(PYTHON) -m tests.local down
 	rm -rf .aws-sam .cache .local .venv .coverage htmlcov
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find functions layers tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Prints the first Python 3.13 there is: itself, not a virtual environment made of it.
 FIND_PYTHON = for command in python3.13 python3 python \

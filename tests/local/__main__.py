@@ -17,13 +17,14 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build functions and layers")
     upping = commands.add_parser("up", help="run the whole service on this machine")
-    upping.add_argument("--port", type=int, help="port of 127.0.0.1, 4566 if not given")
+    upping.add_argument("--port", type=port, help="port of 127.0.0.1, 4566 if not given")
     commands.add_parser("down", help="stop it")
     commands.add_parser("demo", help="use it as a program would")
     making = commands.add_parser("client", help="create another client of it")
     making.add_argument("name")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, interrupt)  # so that it cleans up as it does after Ctrl-C
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # so that it cleans up as after Ctrl-C
+        signal.signal(ending, interrupt)
     try:
         if arguments.command == "build":
             with step("Building functions and layers with SAM"):
@@ -43,6 +44,13 @@ def main() -> int:
         print("\nInterrupted. What this run had started is stopped.", file=sys.stderr)
         return 130
     return 0
+
+
+def port(text: str) -> int:
+    """A port number; argparse says what is wrong with any other text."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65_535:
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return int(text)
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:

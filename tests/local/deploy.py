@@ -3,7 +3,9 @@
 import os
 import platform
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.local import ROOT
@@ -41,8 +43,8 @@ def build(template: Path = ROOT / "template.yaml", directory: Path = BUILD) -> P
         *("--cached", "--parallel"),
         *("--parameter-overrides", *overrides(PARAMETERS)),
     ]
-    with locked(directory.with_name(directory.name + ".lock")):
-        run([BIN / "sam", "build", *options], "sam build", environment())
+    with locked(directory.with_name(directory.name + ".lock")), tidy() as tmp:
+        run([BIN / "sam", "build", *options], "sam build", environment() | tmp)
     return directory
 
 
@@ -70,9 +72,16 @@ def deploy(
         *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
         *("--parameter-overrides", *overrides(PARAMETERS | dict(parameters or {}))),
     ]
-    with locked(directory.with_name(directory.name + ".lock")):
-        run([BIN / "sam", "deploy", *options], "sam deploy", environment(endpoint_url))
+    with locked(directory.with_name(directory.name + ".lock")), tidy() as tmp:
+        run([BIN / "sam", "deploy", *options], "sam deploy", environment(endpoint_url) | tmp)
     return outputs(endpoint_url, stack_name)
+
+
+@contextmanager
+def tidy() -> Iterator[dict[str, str]]:
+    """A TMPDIR for sam, which leaves folders behind in the user's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield {"TMPDIR": folder}
 
 
 def outputs(endpoint_url: str, stack_name: str = STACK_NAME) -> dict[str, str]:

@@ -142,7 +142,8 @@ Serverless Verify runs at {stack.api_url}
 Its text messages arrive at {stack.sms_inbox_url}
 Its e-mail arrives at {stack.email_inbox_url}
 
-Try it: start a verification, read the code that was "sent", give it back.
+Try it: start a verification, read the code that was "sent", give it back. (To one number, five
+times in ten minutes.)
 
   ID=$(curl -s {url} {headers} -d '{{"to": "{NUMBER}"}}' | {the_id}); echo "$ID"
 

@@ -156,6 +156,7 @@ def test_what_api_gateway_answers_itself_looks_like_our_errors(name: str) -> Non
 
     assert response["responseParameters"] == {
         "gatewayresponse.header.Content-Type": "'application/problem+json'",
+        "gatewayresponse.header.Cache-Control": "'no-store'",
         **({"gatewayresponse.header.Retry-After": f"'{wait}'"} if wait else {}),
     }
 

@@ -34,7 +34,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"domain", "errors", "operations", "telemetry", "api"},
         {"pydantic", "phonenumbers", "email_validator"},
     ),
-    "cli": ({"domain", "storage"}, AWS),
+    "cli": ({"api", "domain", "errors", "storage"}, AWS),
     "wiring": (
         {"api", "aws", "operations", "providers", "settings", "storage", "telemetry"},
         set(),

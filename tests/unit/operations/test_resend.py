@@ -97,7 +97,7 @@ def test_each_send_counts_against_max_sends() -> None:
     started.stack.clock.advance(30)
     started.resend()
     started.stack.clock.advance(30)
-    with pytest.raises(MaxSendsReached, match="It allows 2 sends."):
+    with pytest.raises(MaxSendsReached, match="max_sends is 2."):
         started.resend()
     assert len(started.codes) == 2
 

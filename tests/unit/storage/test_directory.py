@@ -74,14 +74,36 @@ def test_the_right_secret_opens_and_others_do_not(directory: Directory) -> None:
 
 
 @pytest.mark.parametrize("client_id", ["shop", "nobody"])
-def test_a_client_is_remembered_for_a_minute_known_or_not(
+def test_for_a_secret_that_does_not_match_it_looks_again_every_few_seconds_known_or_not(
     directory: Directory, table: FakeDynamoDb, clock: SettableClock, client_id: str
 ) -> None:
-    for seconds, reads in ((0, 1), (59.999, 1), (0.001, 2)):
+    for seconds, reads in ((0, 1), (4.999, 1), (0.001, 2), (0, 2), (5, 3)):
         clock.advance(seconds)
         with pytest.raises(Unauthorized):
             directory.authenticate(client_id, "wrong")
         assert table.reads == [f"C#{client_id}"] * reads
+
+
+def test_a_client_whose_secret_matches_is_remembered_for_a_minute(
+    directory: Directory, table: FakeDynamoDb, clock: SettableClock
+) -> None:
+    for seconds, reads in ((0, 1), (59.999, 1), (0.001, 2)):
+        clock.advance(seconds)
+        assert directory.authenticate("shop", "right") == SHOP
+        assert len(table.reads) == reads
+
+
+def test_a_new_secret_works_within_seconds_though_the_old_record_is_remembered(
+    directory: Directory, table: FakeDynamoDb, clock: SettableClock
+) -> None:
+    directory.authenticate("shop", "right")
+    table.put(ClientRecord(SHOP, (Secret(hash_secret("new")),)))
+    with pytest.raises(Unauthorized):
+        directory.authenticate("shop", "new")
+    clock.advance(5)
+    assert directory.authenticate("shop", "new") == SHOP
+    with pytest.raises(Unauthorized):
+        directory.authenticate("shop", "right")
 
 
 def test_a_revoked_client_is_shut_out_within_a_minute(
@@ -119,7 +141,7 @@ def test_a_rotated_secret_works_until_its_end_even_if_remembered(
     with pytest.raises(Unauthorized):
         directory.authenticate("shop", "old")
     assert directory.authenticate("shop", "new") == SHOP
-    assert len(table.reads) == 1
+    assert len(table.reads) == 2  # once more for the secret that had ended
 
 
 def test_only_so_many_clients_are_remembered_and_the_longest_unused_goes(

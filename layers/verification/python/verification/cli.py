@@ -15,8 +15,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .api.destinations import parse_destination
+from .api.fields import LOCALE
 from .domain.identifiers import make_token
 from .domain.policy import Client, Profile
+from .errors import InvalidFields
 from .storage import table
 from .storage.directory import (
     ClientRecord,
@@ -95,7 +98,7 @@ def revoke(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def show_sandbox(arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """Print the messages that the sandbox kept for a destination, newest first."""
+    """Print the messages that the sandbox kept for a destination in the last hour, newest first."""
     answer = _dynamodb().query(
         TableName=_table_name(arguments, "Sessions"),
         KeyConditionExpression="pk = :pk",
@@ -167,6 +170,25 @@ def _seconds(text: str) -> int:
     return int(match[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
 
 
+def _name(text: str) -> str:
+    if not 1 <= len(text) <= 100 or not text.isprintable() or not text.strip():
+        raise argparse.ArgumentTypeError("a name has 1 to 100 printable characters")
+    return text
+
+
+def _locale(text: str) -> str:
+    if not re.fullmatch(LOCALE, text):
+        raise argparse.ArgumentTypeError("write a locale such as de or pt-BR")
+    return text
+
+
+def _destination(text: str) -> str:
+    try:
+        return parse_destination(text).value
+    except InvalidFields as error:
+        raise argparse.ArgumentTypeError(error.faults[0].message) from None
+
+
 def _brand(text: str) -> str:
     if not 1 <= len(text) <= 20 or not text.isprintable() or not text.strip():
         raise argparse.ArgumentTypeError("a brand has 1 to 20 printable characters")
@@ -187,7 +209,7 @@ def build_parser() -> argparse.ArgumentParser:
         return added
 
     creating = add("create", create)
-    creating.add_argument("name", help="what people call the application")
+    creating.add_argument("name", type=_name, help="what people call the application")
     creating.add_argument("--test", action="store_true", help="may use the test destinations")
     creating.add_argument(
         "--direct-invoke",
@@ -195,7 +217,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="may be named in the payload of a direct invoke",
     )
     creating.add_argument("--brand", type=_brand, help="name in its messages, 1 to 20 characters")
-    creating.add_argument("--locale", help="language of its messages, such as de or pt-BR")
+    creating.add_argument(
+        "--locale", type=_locale, help="language of its messages, such as de or pt-BR"
+    )
     add("list", show_all)
     rotating = add("rotate", rotate)
     rotating.add_argument("client")
@@ -203,7 +227,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--overlap", type=_seconds, default="24h", help="how long the old secret works: 24h"
     )
     add("revoke", revoke).add_argument("client")
-    add("sandbox", show_sandbox).add_argument("--to", required=True, help="destination")
+    add("sandbox", show_sandbox).add_argument("--to", type=_destination, required=True)
     return parser
 
 

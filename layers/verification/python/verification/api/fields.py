@@ -16,6 +16,7 @@ from ..domain.policy import Bound
 from ..errors import FieldFault, InvalidFields
 
 COUNTRY = r"^[A-Z]{2}$"  # ISO 3166-1 alpha-2
+LOCALE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}$"  # BCP 47, as far as we look at it
 MAX_DESTINATION = 320  # RFC 3696 errata: 64 for the local part, 255 for the domain, one @
 
 _MAX_FAULTS = 20

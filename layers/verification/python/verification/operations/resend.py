@@ -87,7 +87,7 @@ class Resend:
         if status != Status.PENDING:
             raise NotPending(f"The verification is {status}.")
         if verification.sends >= verification.max_sends:
-            raise MaxSendsReached(f"It allows {verification.max_sends} sends.")
+            raise MaxSendsReached(f"max_sends is {verification.max_sends}.")
         seconds = seconds_until(verification.sent_at + RESEND_INTERVAL * 1000, now)
         if seconds > 0:
             raise ResendTooEarly(f"Wait {seconds} seconds.", retry_after=seconds)

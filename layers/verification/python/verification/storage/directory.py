@@ -5,14 +5,15 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeIs
 
 from ..aws import reaching_aws
 from ..domain.policy import Client, Profile
 from ..errors import Unauthorized
 from . import table
 
-CACHE_SECONDS = 60  # a revoked secret works no longer than this; ids nobody knows wait as long
+CACHE_SECONDS = 60  # a revoked secret works no longer than this
+LOOK_AGAIN_SECONDS = 5  # a new secret or client works after this, and may be looked for so often
 CACHE_ENTRIES = 1_000
 
 # Compared with when there is nothing to compare with, so that it takes as long.
@@ -116,19 +117,20 @@ class Directory:
     def authenticate(self, client_id: str, secret: str) -> Client:
         """The client that these credentials belong to.
 
-        Unknown ids take the same way as wrong secrets: one cached read, one comparison.
+        Unknown ids take the same way as wrong secrets: a cached read and a comparison, and both
+        again when what is remembered is older than LOOK_AGAIN_SECONDS, since a secret that does
+        not match may be a new one.
 
         Raises:
             Unauthorized: unknown, disabled, or no valid secret matches.
             TemporarilyUnavailable: the table is out of reach.
         """
-        record, now = self._find(client_id), self._clock()
         given = hash_secret(secret)
-        hashes = [s.hash for s in record.secrets if _is_valid(s, now)] if record else []
-        matches = [hmac.compare_digest(given, known) for known in hashes or [_NO_HASH]]
-        if not record or record.disabled or not any(matches):
-            raise Unauthorized
-        return record.client
+        for max_age in (CACHE_SECONDS, LOOK_AGAIN_SECONDS):
+            record = self._find(client_id, max_age)
+            if _opens(record, given, self._clock()):
+                return record.client
+        raise Unauthorized
 
     def trusted(self, client_id: str) -> Client:
         """The client that AWS IAM vouches for, by the alias that was invoked.
@@ -136,7 +138,7 @@ class Directory:
         Raises:
             Unauthorized: unknown or disabled.
         """
-        record = self._find(client_id)
+        record = self._find(client_id, CACHE_SECONDS)
         if not record or record.disabled:
             raise Unauthorized
         return record.client
@@ -152,21 +154,27 @@ class Directory:
             raise Unauthorized
         return client
 
-    def _find(self, client_id: str) -> ClientRecord | None:
+    def _find(self, client_id: str, max_age: int) -> ClientRecord | None:
         now = self._clock()
-        until, record = self._cache.get(client_id, (0, None))
-        if until > now:
+        read_at, record = self._cache.get(client_id, (None, None))
+        if read_at is not None and now - read_at < max_age * 1000:
             self._cache.move_to_end(client_id)
             return record
         with reaching_aws():
             answer = self._client.get_item(TableName=self._table, Key=table.client_key(client_id))
         item = answer.get("Item")
         record = read_client(item, self._default_brand) if item else None
-        self._cache[client_id] = (now + CACHE_SECONDS * 1000, record)
+        self._cache[client_id] = (now, record)
         self._cache.move_to_end(client_id)
         if len(self._cache) > CACHE_ENTRIES:
             self._cache.popitem(last=False)
         return record
+
+
+def _opens(record: ClientRecord | None, given: bytes, now: int) -> TypeIs[ClientRecord]:
+    hashes = [s.hash for s in record.secrets if _is_valid(s, now)] if record else []
+    matches = [hmac.compare_digest(given, known) for known in hashes or [_NO_HASH]]
+    return record is not None and not record.disabled and any(matches)
 
 
 def _is_valid(secret: Secret, now: int) -> bool:

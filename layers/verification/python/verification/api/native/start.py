@@ -15,11 +15,10 @@ from ...errors import FieldFault, InvalidFields
 from ...operations.start import StartCommand
 from ..destinations import parse_destination
 from ..events import Call
-from ..fields import COUNTRY, MAX_DESTINATION, Fields, number, one_line, read_fields, text
+from ..fields import COUNTRY, LOCALE, MAX_DESTINATION, Fields, number, one_line, read_fields, text
 
 # Amazon SNS: 1 to 11 letters, digits and hyphens, a letter among them, no hyphen at the ends.
 _SENDER_ID = re.compile(r"(?=.*[A-Za-z])(?=.{1,11}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
-_LOCALE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8}){0,3}$"  # BCP 47, as far as we look at it
 
 
 _Key = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(one_line)]
@@ -38,7 +37,7 @@ class StartFields(Fields):
     max_sends: int = number(MAX_SENDS)
     resend_after: int | None = number(RESEND_AFTER)
     template: str | None = text(MAX_CHARACTERS, optional=True)
-    locale: str | None = text(35, _LOCALE, optional=True)
+    locale: str | None = text(35, LOCALE, optional=True)
     sender: str | None = text(MAX_DESTINATION, optional=True)
     subject: str | None = text(MAX_SUBJECT, optional=True)
     webotp_domain: str | None = text(MAX_HOST, optional=True)
@@ -79,6 +78,8 @@ def read_start(call: Call) -> StartCommand:
         raise _fault("channel", f"should be {' or '.join(to.channels)} for this destination")
     if fields.resend_after and fields.resend_after >= fields.validity:
         raise _fault("resend_after", f"should be less than validity, {fields.validity}")
+    if fields.resend_after and fields.max_sends < 2:
+        raise _fault("max_sends", "should be 2 or more with resend_after")
     if fields.sender:
         _check_sender(fields.sender, channel)
     details = {name: value for name in _DETAILS if (value := getattr(fields, name)) is not None}

@@ -30,7 +30,9 @@ class Probe:
             FunctionName=self.stack.functions[function],
             Payload=json.dumps({"client": self.client.client_id, **payload}),
         )
-        return json.loads(answer["Payload"].read())
+        body = json.loads(answer["Payload"].read())
+        print(f"{function} {sorted(payload)}: {body}")  # shown when a test fails
+        return body
 
     def begin(self, to: str) -> str:
         """A verification of the probe's client, started by a role that nobody touches now."""

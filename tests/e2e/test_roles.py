@@ -107,8 +107,13 @@ def test_without_any_one_statement_of_its_role_a_function_fails(
         stack.aws("lambda").update_function_configuration(FunctionName=arn, Timeout=29)
         return PROBES[function](Probe(stack, stack.client("probe", "--direct-invoke")))
 
+    def works_whole() -> bool:
+        # The queue's looks run in the same processes, and changing the configuration kills those
+        # in the middle of one. What fails for want of a permission fails three times.
+        return any(works_with(whole["Statement"]) for _ in range(3))
+
     statements = whole["Statement"]
-    assert works_with(statements)
+    assert works_whole()
     # The emulator takes from queues by itself, whatever the role: tests/template watches that one.
     tried = [statement for statement in statements if statement["Sid"] != "TakeFromQueue"]
     try:
@@ -117,7 +122,7 @@ def test_without_any_one_statement_of_its_role_a_function_fails(
             for statement in tried
         }
     finally:
-        assert works_with(statements)
+        assert works_whole()
     print(f"{function}: without {', '.join(needed)} in turn: {list(needed.values())}")
     assert all(needed.values()), needed
 

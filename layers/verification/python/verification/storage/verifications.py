@@ -350,7 +350,7 @@ class DynamoDbVerifications:
                     raise
             codes = [reason.get("Code") for reason in reasons]
             if "ConditionalCheckFailed" in codes[: len(writes)]:
-                return self._existing(writes[0], reasons[0])
+                return _met(reasons[0])
             if "ConditionalCheckFailed" in codes:
                 # A replay is no reason to answer 429, and a cancelled transaction need not
                 # name every condition that failed: look before refusing.
@@ -360,11 +360,6 @@ class DynamoDbVerifications:
             if codes and not _can_repeat(codes):
                 raise ValueError(f"a transaction was refused: {codes}")
             tries = _wait(tries, remaining)
-
-    def _existing(self, write: Mapping[str, Any], reason: Mapping[str, Any]) -> Mapping[str, Any]:
-        if item := reason.get("Item"):
-            return dict(item)
-        raise NotFound
 
     def _find_put(self, write: Mapping[str, Any], now: int) -> Mapping[str, Any] | None:
         if "Put" not in write:
@@ -380,6 +375,13 @@ class DynamoDbVerifications:
         # As the condition of the put: what should be gone by now is no replay.
         is_there = found and table.read_value(found["expires_at"]) > now // 1000
         return found if is_there else None
+
+
+def _met(reason: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The item that a condition met; NotFound where there was none: a claim that came too late."""
+    if item := reason.get("Item"):
+        return dict(item)
+    raise NotFound
 
 
 def _start_key(client_id: str, destination_hash: bytes, cursor: str) -> table.Item:

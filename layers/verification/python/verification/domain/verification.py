@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
 from .identifiers import VerificationId
@@ -89,6 +89,9 @@ class Details:
     subject: str | None = None
     webotp_domain: str | None = None
     android_hash: str | None = None
+
+
+DETAIL_NAMES = tuple(detail.name for detail in fields(Details))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

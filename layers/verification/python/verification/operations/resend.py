@@ -63,7 +63,7 @@ class Resend:
         self._check_channel(seen, channel)
         claim = Claim(seen.sends + 1, channel, now, lease(now, remaining))
         # First, as in start: whoever dies after this, the queue finishes the send.
-        self.watches.watch(seen.token, now, delay=seconds_until(claim.lease_until, now) + 1)
+        self.watches.watch(seen.token, claim.sent_at, after_lease(claim))
         charges = charge_sends(self.send_limits, seen)
         if changed := self.verifications.claim(seen, claim, charges, remaining):
             self._refuse(changed, now)
@@ -144,8 +144,7 @@ class LookAfter:
         """Try the last send once more; it is not counted again."""
         seen, now = record.verification, self.clock()
         claim = Claim(seen.sends, seen.channel, now, lease(now, remaining), take_overs=take_overs)
-        retry = min(_LAST_RETRY, _FIRST_RETRY * 2**tries)
-        wait = max(retry, seconds_until(claim.lease_until, now) + 1)
+        wait = max(after_lease(claim), min(_LAST_RETRY, _FIRST_RETRY * 2**tries))
         self._claim_and_send(record, claim, (), wait, tries + 1, remaining)
 
     def _send_by_itself(self, record: Record, remaining: Remaining) -> None:
@@ -158,10 +157,9 @@ class LookAfter:
             self.watches.watch(seen.token, seen.sent_at, seconds_until(due, now))
             return
         claim = Claim(seen.sends + 1, seen.channel, now, lease(now, remaining), automatic=True)
-        wait = seconds_until(claim.lease_until, now) + 1
         charges = charge_sends(self.send_limits, seen)
         try:
-            self._claim_and_send(record, claim, charges, wait, 0, remaining)
+            self._claim_and_send(record, claim, charges, after_lease(claim), 0, remaining)
         except LimitExceeded:
             self.telemetry.warn("automatic_send_over_limit", verification_id=str(seen.id))
 
@@ -188,6 +186,11 @@ class LookAfter:
 def seconds_until(moment: int, now: int) -> int:
     """Whole seconds from now until a moment (both epoch milliseconds), rounded up."""
     return -(-(moment - now) // 1000)
+
+
+def after_lease(claim: Claim) -> int:
+    """Seconds from a claim until the look at it, when nobody can be sending under it any more."""
+    return seconds_until(claim.lease_until, claim.sent_at) + 1
 
 
 def _may_send_by_itself(verification: Verification) -> bool:

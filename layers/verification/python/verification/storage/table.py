@@ -15,11 +15,19 @@ finds everybody's (for erasing).
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from ..domain.limits import Charge
-from ..domain.verification import Channel, Details, Record, Send, SendOutcome, Status, Verification
+from ..domain.verification import (
+    DETAIL_NAMES,
+    Channel,
+    Details,
+    Record,
+    Send,
+    SendOutcome,
+    Status,
+    Verification,
+)
 
 VERSION = {"N": "1"}  # of the items' shape, as their attribute `schema_version`
 INDEX = "by_destination"
@@ -66,7 +74,6 @@ _ENUMS = {"status": Status, "channel": Channel}
 
 # Gone from the item when a verification is deleted.
 PERSONAL = ("to", "destination_hash", "client_time", "nonce", "code_mac", "last_guess", "reference")
-DETAILS = tuple(field.name for field in fields(Details))
 
 
 def write_value(kind: str, value: Any) -> dict[str, Any]:
@@ -136,7 +143,7 @@ def write_details(verification: Verification, details: Details) -> Item:
         "schema_version": VERSION,
         "expires_at": {"N": str(verification.expires_at)},
     }
-    for name in DETAILS:
+    for name in DETAIL_NAMES:
         value = getattr(details, name)
         if name == "metadata" and value is not None:
             item[name] = {"M": {key: {"S": text} for key, text in value.items()}}
@@ -197,6 +204,6 @@ def read_record(items: list[Mapping[str, Any]]) -> Record | None:
     return Record(
         verification,
         # TTL deletes the two items apart: an older life of this id may have left things beside it.
-        Details(**{name: beside.get(name) for name in DETAILS if verification.detailed}),
+        Details(**{name: beside.get(name) for name in DETAIL_NAMES if verification.detailed}),
         tuple(send for send in sends if send.claimed >= verification.created_at),
     )

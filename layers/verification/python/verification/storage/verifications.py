@@ -20,6 +20,7 @@ from ..aws import error_code, reaching_aws
 from ..domain.identifiers import TOKEN, VerificationId
 from ..domain.limits import Charge
 from ..domain.verification import (
+    DETAIL_NAMES,
     Details,
     Guess,
     Record,
@@ -234,7 +235,7 @@ class DynamoDbVerifications:
     def record_send(self, verification: Verification, send: Send) -> None:
         # An older life of this id may have left details, which TTL has not deleted yet: without
         # details of its own, this one takes them away rather than keep them longer.
-        left = () if verification.detailed else table.DETAILS
+        left = () if verification.detailed else DETAIL_NAMES
         self._update(
             table.details_key(verification.token),
             UpdateExpression=(
@@ -278,9 +279,9 @@ class DynamoDbVerifications:
         try:
             self._update(
                 table.details_key(token),
-                UpdateExpression=f"REMOVE {_names('#d', table.DETAILS)}",
+                UpdateExpression=f"REMOVE {_names('#d', DETAIL_NAMES)}",
                 ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames=_named("#d", table.DETAILS),
+                ExpressionAttributeNames=_named("#d", DETAIL_NAMES),
             )
         except ClientError as error:  # TTL deletes the two items apart: nothing is left to erase
             if error_code(error) != "ConditionalCheckFailedException":

@@ -1,6 +1,5 @@
 """POST /v1/verifications."""
 
-import dataclasses
 import json
 import re
 from ipaddress import ip_address
@@ -10,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator
 
 from ...domain.messages import MAX_CHARACTERS, MAX_HOST, MAX_SUBJECT
 from ...domain.policy import CODE_LENGTH, MAX_ATTEMPTS, MAX_SENDS, RESEND_AFTER, VALIDITY
-from ...domain.verification import Channel, Details
+from ...domain.verification import DETAIL_NAMES, Channel, Details
 from ...errors import FieldFault, InvalidFields
 from ...operations.start import StartCommand
 from ..destinations import parse_destination
@@ -62,9 +61,6 @@ class StartFields(Fields):
         return str(ip)
 
 
-_DETAILS = tuple(field.name for field in dataclasses.fields(Details))
-
-
 def read_start(call: Call) -> StartCommand:
     """A start, from its fields.
 
@@ -82,7 +78,7 @@ def read_start(call: Call) -> StartCommand:
         raise _fault("max_sends", "should be 2 or more with resend_after")
     if fields.sender:
         _check_sender(fields.sender, channel)
-    details = {name: value for name in _DETAILS if (value := getattr(fields, name)) is not None}
+    details = {name: value for name in DETAIL_NAMES if (value := getattr(fields, name)) is not None}
     return StartCommand(
         client=call.client,
         to=to,

@@ -7,12 +7,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.local import ROOT
-from tests.template.loading import TEMPLATE
+from tests.template.initialise import variables
+from tests.template.loading import FUNCTIONS as TRANSFORMED
 
 from .conftest import Layers
 
@@ -66,28 +66,9 @@ print(Model(email="someone@gmail.com").email)
 """
 
 
-def properties(function: str) -> dict[str, Any]:
-    """A function's properties; Globals hold what they have in common."""
-    [found] = [
-        resource["Properties"]
-        for resource in TEMPLATE["Resources"].values()
-        if resource["Properties"].get("CodeUri", "").strip("./") == f"functions/{function}"
-    ]
-    return {**TEMPLATE["Globals"]["Function"], **found}
-
-
-def environment(function: str) -> dict[str, str]:
-    """A function's variables: parameters at their defaults, placeholders for the rest."""
-    common = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
-    own = properties(function)["Environment"]["Variables"]
-    parameters = TEMPLATE["Parameters"]
-    variables = {}
-    for name, value in {**common, **own}.items():
-        if isinstance(value, dict):
-            parameter = parameters.get(value.get("Ref"), {})
-            value = parameter.get("Default", f"made-up-{name.lower()}")
-        variables[name] = str(value)
-    return variables
+def logical_id(function: str) -> str:
+    """What the template calls the function of a folder."""
+    return f"{function.capitalize()}Function"
 
 
 def run_bare(
@@ -126,9 +107,9 @@ def test_a_function_imports_with_the_layers_alone(function: str, layers: Layers)
     printed = run_bare(
         layers,
         IMPORT_HANDLER,
-        properties(function)["Handler"],
+        TRANSFORMED[logical_id(function)]["Handler"],
         folder=ROOT / "functions" / function,
-        variables=environment(function),
+        variables=variables(logical_id(function)),
     )
     denied = tuple(f"{name}." for name in DENIED)
     assert [name for name in json.loads(printed) if f"{name}.".startswith(denied)] == []

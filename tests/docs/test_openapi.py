@@ -26,11 +26,11 @@ from verification.domain.verification import (
     SendOutcome,
     Status,
     Verdict,
-    Verification,
 )
 from verification.errors import FieldFault, ServiceError
 
 from tests.docs.sources import api_events, openapi, read, resolved, resources, schema
+from tests.fakes.samples import make_verification
 
 METHODS = ("get", "post", "put", "patch", "delete")
 ERRORS = {error.code: error for error in ServiceError.__subclasses__()}
@@ -239,22 +239,15 @@ def test_an_enumeration_has_the_values_of_the_code(name: str, values: list[str])
 
 @pytest.mark.parametrize("deleted", [False, True])
 def test_a_verification_and_a_verdict_look_as_they_are_written(deleted: bool) -> None:
-    verification = Verification(
+    verification = make_verification(
         token=ID[1:],
         kid=ID[0],
-        client_id="shop",
         status=Status.CANCELED if deleted else Status.PENDING,
-        channel=Channel.SMS,
         created_at=1_795_323_507_331,
         valid_until=1_795_323_807_331,
         expires_at=1_795_410_207,
-        code_length=6,
-        max_attempts=5,
-        max_sends=5,
-        sends=1,
         sent_at=1_795_323_507_331,
         lease_until=1_795_323_519_331,
-        brand="Shop",
         to=None if deleted else "+447700900123",
         test=True,
     )

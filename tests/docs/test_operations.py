@@ -15,32 +15,22 @@ from verification.domain.verification import (
     Reason,
     Send,
     SendOutcome,
-    Status,
     Verdict,
-    Verification,
 )
 from verification.storage.secrets import MAX_AGE_SECONDS, StoredCodeKeys
 from verification.telemetry import Telemetry
 
 from tests.docs.sources import ROOT, blocks, read, resources, rows, template
+from tests.fakes.samples import make_verification
 
 PACKAGE = ROOT / "layers/verification/python/verification"
-VERIFICATION = Verification(
+VERIFICATION = make_verification(
     token="fictionalverificationtoken",
-    kid="a",
-    client_id="shop",
-    status=Status.PENDING,
-    channel=Channel.SMS,
     created_at=1,
     valid_until=2,
     expires_at=3,
-    code_length=6,
-    max_attempts=5,
-    max_sends=5,
-    sends=1,
     sent_at=1,
     lease_until=1,
-    brand="Shop",
     to="+447700900123",
     country="GB",
 )

@@ -14,31 +14,21 @@ from verification.domain.verification import (
     Reason,
     Send,
     SendOutcome,
-    Status,
     Verdict,
-    Verification,
 )
 from verification.telemetry import Telemetry, mask
 
+from tests.fakes.samples import make_verification
 from tests.unit.logs import lines, make_telemetry
 
 NUMBER, ADDRESS = "+31612345678", "ann.lee@example.com"
-VERIFICATION = Verification(
-    token="q" * 26,
-    kid="a",
-    client_id="shop",
-    status=Status.PENDING,
-    channel=Channel.SMS,
+VERIFICATION = make_verification(
+    0,
     created_at=0,
     valid_until=1,
     expires_at=1,
-    code_length=6,
-    max_attempts=5,
-    max_sends=5,
-    sends=1,
     sent_at=0,
     lease_until=0,
-    brand="Shop",
     to=NUMBER,
     destination_hash=b"destination-hash",
     nonce=b"the-nonce-itself",

@@ -13,26 +13,14 @@ from verification.domain.verification import (
     SendOutcome,
     Status,
     Verdict,
-    Verification,
 )
 
+from tests.fakes.samples import make_verification
+
 NOW = 1_800_000_000_123
-VERIFICATION = Verification(
-    token="q" * 26,
-    kid="a",
-    client_id="shop",
-    status=Status.PENDING,
-    channel=Channel.SMS,
-    created_at=NOW,
-    valid_until=NOW + 300_000,
-    expires_at=NOW // 1000 + 3900,
-    code_length=6,
-    max_attempts=5,
+VERIFICATION = make_verification(
+    NOW,
     max_sends=4,
-    sends=1,
-    sent_at=NOW,
-    lease_until=NOW + 9000,
-    brand="Shop",
     attempts=2,
     to="+31612345678",
     destination_hash=b"h" * 16,

@@ -20,25 +20,19 @@ from verification.domain.verification import (
     judge_refused,
 )
 
+from tests.fakes.samples import make_verification
+
 NOW = 1_800_000_000_000
 RIGHT, WRONG = b"right" * 6, b"wrong" * 6
 
-PENDING = Verification(
-    token="q" * 26,
-    kid="a",
-    client_id="shop",
-    status=Status.PENDING,
-    channel=Channel.SMS,
+PENDING = make_verification(
+    NOW,
     created_at=NOW - 1000,
     valid_until=NOW + 1000,
     expires_at=NOW // 1000 + 3600,
-    code_length=6,
     max_attempts=3,
-    max_sends=5,
-    sends=1,
     sent_at=NOW - 1000,
     lease_until=NOW,
-    brand="Shop",
     to="+31612345678",
     destination_hash=b"h" * 16,
     nonce=b"n" * 16,

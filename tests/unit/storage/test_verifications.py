@@ -13,31 +13,17 @@ from verification.domain.verification import (
     Guess,
     Send,
     SendOutcome,
-    Status,
-    Verification,
 )
 from verification.errors import TemporarilyUnavailable
 from verification.operations.ports import SEND_ROOM
 from verification.storage import table
 from verification.storage.verifications import DynamoDbVerifications
 
+from tests.fakes.samples import make_verification
+
 NOW = 1_800_000_000_000
-SHOWN = Verification(
-    token="q" * 26,
-    kid="a",
-    client_id="shop",
-    status=Status.PENDING,
-    channel=Channel.SMS,
-    created_at=NOW,
-    valid_until=NOW + 300_000,
-    expires_at=NOW // 1000 + 3900,
-    code_length=6,
-    max_attempts=5,
-    max_sends=5,
-    sends=1,
-    sent_at=NOW,
-    lease_until=NOW + 9000,
-    brand="Shop",
+SHOWN = make_verification(
+    NOW,
     destination_hash=b"h" * 16,
     code_mac=b"m" * 32,
 )

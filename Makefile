@@ -55,7 +55,8 @@ build: $(VENV) ## Build functions and layers into .aws-sam/build.
 
 .PHONY: lock
 lock: $(VENV) ## Choose the newest versions of all packages and write them down, with hashes.
-	uv pip compile --upgrade $(LOCK) tests/requirements.in --output-file tests/requirements.txt
+	uv pip compile --upgrade $(LOCK) --override tests/overrides.txt tests/requirements.in \
+	  --output-file tests/requirements.txt
 	uv pip compile --upgrade $(LOCK) layers/dependencies/requirements.in \
 	  --constraints tests/requirements.txt --output-file layers/dependencies/requirements.txt
 

@@ -1,7 +1,7 @@
 """A verification, its sends, and what a guess at its code means."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 
@@ -14,6 +14,9 @@ class Channel(StrEnum):
     SMS = "sms"
     VOICE = "voice"
     EMAIL = "email"
+    WHATSAPP = "whatsapp"
+    VIBER = "viber"
+    TOTP = "totp"  # nothing travels: an app on the phone makes the codes
 
 
 class Status(StrEnum):
@@ -36,8 +39,8 @@ class Delivery(StrEnum):
     UNKNOWN = "unknown"
 
 
-class SendOutcome(StrEnum):
-    """What the providers said to one send."""
+class Outcome(StrEnum):
+    """What became of a send, or of one try of it."""
 
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -56,25 +59,67 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """One provider asked to do a send, once.
+
+    Args:
+        at: epoch milliseconds of its answer.
+        message_id: the vendor's id of the message, when it took it.
+        vendor_code: the vendor's error code, when it did not.
+        refused: it takes nothing from us at all: credentials, balance, configuration.
+        delegated: it makes and checks a code of its own, under `message_id`.
+        report: what it said of the message later; None while it said nothing.
+    """
+
+    provider: str
+    channel: Channel
+    outcome: Outcome
+    at: int
+    message_id: str | None = None
+    vendor_code: str | None = None
+    refused: bool = False
+    delegated: bool = False
+    report: Delivery | None = None
+
+
+def outcome_of(tries: Sequence[Try]) -> Outcome:
+    """What is left to do depends on the best there is, else on the worst that may be.
+
+    Accepted; else perhaps sent already; else perhaps sent later; else all said no.
+    """
+    outcomes = {one.outcome for one in tries}
+    order = (Outcome.ACCEPTED, Outcome.UNKNOWN, Outcome.UNAVAILABLE)
+    return next((outcome for outcome in order if outcome in outcomes), Outcome.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
 class Send:
     """One delivery of the code, as it was recorded.
 
     Args:
         number: 1 for the first send of the verification.
-        at: epoch milliseconds of the provider's answer.
-        claimed: the `sent_at` of the claim it was made under.
-        message_id: the vendor's id of the message, when it took it.
-        vendor_code: the vendor's error code, when it did not.
+        claimed: the `sent_at` of the last claim it was made under.
+        outcome: of the tries under that claim.
+        tries: at least one, oldest first; those of earlier claims on this send too.
     """
 
     number: int
-    channel: Channel
-    provider: str
-    outcome: SendOutcome
-    at: int
     claimed: int
-    message_id: str | None = None
-    vendor_code: str | None = None
+    outcome: Outcome
+    tries: tuple[Try, ...]
+
+    @property
+    def taken(self) -> Try:
+        """The try that counts: the last that was accepted, else the last."""
+        accepted = [one for one in self.tries if one.outcome == Outcome.ACCEPTED]
+        return (accepted or self.tries)[-1]
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What the providers reported of it: any delivery counts, else the last taken try's."""
+        if any(one.report == Delivery.DELIVERED for one in self.tries):
+            return Delivery.DELIVERED
+        return self.taken.report
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +181,10 @@ class Verification:
     reference: str | None = None
     detailed: bool = False  # whether there are Details beside the item
     test: bool = False
+    channels: str | None = None  # to fall back on in this order, parted by commas
+    verifier: str | None = None  # the provider whose code counts in place of ours, and
+    verifier_ref: str | None = None  # its id for that
+    settled_key: bytes | None = None  # the last guess that the verifier has judged
 
     @property
     def id(self) -> VerificationId:
@@ -161,6 +210,11 @@ class Verification:
         return Status.EXPIRED if self.valid_until <= now else Status.PENDING
 
     @property
+    def fallback(self) -> tuple[Channel, ...]:
+        """The channels it may use, in order; just its own when no others were asked for."""
+        return tuple(map(Channel, self.channels.split(","))) if self.channels else (self.channel,)
+
+    @property
     def attempts_left(self) -> int:
         return self.max_attempts - self.attempts
 
@@ -180,17 +234,31 @@ class Record:
         recorded = [send for send in self.sends if (send.number, send.claimed) == last]
         return recorded[0] if recorded else None
 
+    @property
+    def next_channel(self) -> Channel | None:
+        """The first channel to fall back on that no provider was asked for yet."""
+        used = {one.channel for send in self.sends for one in send.tries}
+        used.add(self.verification.channel)
+        return next((c for c in self.verification.fallback if c not in used), None)
+
     def delivery_at(self, now: int) -> Delivery:
-        last = self.last_send
-        if last and last.outcome == SendOutcome.ACCEPTED:
-            return Delivery.ACCEPTED
-        if last and last.outcome == SendOutcome.REJECTED:
+        """How far the last send came.
+
+        A code that was typed back did arrive, by this send or another: then a late report of
+        failure changes nothing. One that ended unused and unreported may have arrived or not.
+        """
+        status, last = self.verification.status_at(now), self.last_send
+        if last and last.outcome == Outcome.ACCEPTED:
+            if last.delivery == Delivery.UNDELIVERED and status == Status.VERIFIED:
+                return Delivery.ACCEPTED
+            silent = Delivery.UNKNOWN if status == Status.EXPIRED else Delivery.ACCEPTED
+            return last.delivery or silent
+        if last and last.outcome == Outcome.REJECTED:
             return Delivery.UNDELIVERED
-        if last and last.outcome == SendOutcome.UNKNOWN:
-            return Delivery.UNKNOWN
+        if last and last.outcome == Outcome.UNKNOWN:
+            return last.delivery or Delivery.UNKNOWN
         # Nobody took it yet: the queue tries again as long as the code could be used.
-        pending = self.verification.status_at(now) == Status.PENDING
-        return Delivery.QUEUED if pending else Delivery.UNKNOWN
+        return Delivery.QUEUED if status == Status.PENDING else Delivery.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
     Exception
     ├── ConfigurationError            wrong settings: stops at INIT, never at a customer
     ├── ProviderError                 inside the service only; a send record keeps what it says
-    │   ├── ProviderRejected          their answer is "no": bad number, bad sender, no balance
+    │   ├── ProviderRejected          their answer is "no" to this message: a bad number, say
+    │   │   └── ProviderRefused       "no" to all of ours: credentials, balance, configuration
     │   ├── ProviderUnavailable       "not now", and nothing was sent: no connection, 503, throttled
     │   └── ProviderSilent            no usable answer: it may have been sent
     └── ServiceError                  what a caller can see: a stable `code` and an HTTP status
@@ -22,6 +23,7 @@
         ├── ResendTooEarly            429
         ├── InternalError             500
         ├── DeliveryFailed            502
+        ├── VerifierUnavailable       502
         └── TemporarilyUnavailable    503
 
 `docs/openapi.yaml` lists the same codes; a test compares the two.
@@ -51,6 +53,10 @@ class ProviderError(Exception):
 
 class ProviderRejected(ProviderError):
     """The provider answered, and the answer is no: repeating it cannot help."""
+
+
+class ProviderRefused(ProviderRejected):
+    """It would answer so to any message of ours: somebody has to look after it."""
 
 
 class ProviderUnavailable(ProviderError):
@@ -189,6 +195,16 @@ class DeliveryFailed(ServiceError):
     """No provider took the message and there is nothing left to try."""
 
     code, status, title = "delivery_failed", 502, "The message could not be delivered"
+
+
+class VerifierUnavailable(ServiceError):
+    """The provider that made the code could not be asked whether a guess is right.
+
+    The attempt is spent. The same request with the same Idempotency-Key asks again without
+    spending another.
+    """
+
+    code, status, title = "verifier_unavailable", 502, "The code could not be checked just now"
 
 
 class TemporarilyUnavailable(ServiceError):

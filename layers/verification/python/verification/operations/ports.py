@@ -1,13 +1,23 @@
 """What the operations need from outside. `wiring.py` alone builds the real ones."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..domain.identifiers import VerificationId
 from ..domain.limits import Charge
 from ..domain.messages import Message
-from ..domain.verification import Channel, Details, Guess, Record, Send, Verdict, Verification
+from ..domain.verification import (
+    Channel,
+    Details,
+    Guess,
+    Reason,
+    Record,
+    Send,
+    Try,
+    Verdict,
+    Verification,
+)
 
 Clock = Callable[[], int]
 """Epoch milliseconds."""
@@ -153,46 +163,126 @@ class IdentityKey(Protocol):
     def __call__(self) -> bytes: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One send, with all that a provider may need to know of it.
+
+    Args:
+        key: tells this send from every other to a vendor that takes such keys; 1 to 64
+            letters, digits and hyphens. The same when the same send is tried again.
+        to: an E.164 number or an e-mail address.
+        country: ISO 3166-1 alpha-2 of a number, when it has one.
+        sender: who it is from; None for the provider's default.
+        locale: BCP 47 of the person; None for nobody knows.
+        validity: seconds the code is valid from now on, at least 1.
+        code_length, max_attempts: for a provider that makes and checks the code.
+        render: makes the message for a channel, with our code.
+        template: the same with a placeholder in place of the code.
+        report_token: makes what a provider's reports on this send must show, for its name.
+        remaining: how much time is left.
+    """
+
+    key: str
+    to: str
+    channel: Channel
+    validity: int
+    code_length: int
+    max_attempts: int
+    render: Callable[[Channel], Message]
+    template: Callable[[Channel, str], Message]
+    report_token: Callable[[str], str]
+    remaining: Remaining
+    country: str | None = None
+    sender: str | None = None
+    locale: str | None = None
+
+
 class Messenger(Protocol):
     """A provider that carries our message and our code."""
 
     name: str
-    channels: frozenset[Channel]
 
-    def send(self, message: Message, to: str, channel: Channel, sender: str | None) -> str:
-        """Hand a message over once.
-
-        Args:
-            to: an E.164 number or an e-mail address.
-            sender: who it is from; None for the provider's default.
+    def send(self, order: Order) -> str:
+        """Hand the message over once.
 
         Returns:
             The vendor's id of the message.
 
         Raises:
-            ProviderRejected: the answer is no.
+            ProviderRejected: the answer is no; ProviderRefused: it is no to all of ours.
             ProviderUnavailable: not now; it was not sent.
             ProviderSilent: no answer, or not a usable one; it may have been sent.
         """
         ...
 
 
-class Route(Protocol):
-    """The providers of each channel, in order."""
+class Verifier(Protocol):
+    """A provider that makes and checks a code of its own."""
 
-    def serves(self, channel: Channel) -> bool:
-        """Whether any provider carries this channel."""
-        ...
+    name: str
 
-    def send(
-        self, message: Message, to: str, channel: Channel, sender: str | None
-    ) -> tuple[str, str]:
-        """Try the providers in order; the name of the one that took it, and its message id.
+    def start(self, order: Order) -> str:
+        """Have a code made and sent.
+
+        Returns:
+            The vendor's id of its verification.
 
         Raises:
-            ProviderRejected: all said no.
-            ProviderUnavailable: none took it, and one at least may later.
-            ProviderSilent: none took it for certain, and one at least may have sent it.
+            As Messenger.send().
+        """
+        ...
+
+    def check(self, ref: str, code: str, *, repeated: bool, remaining: Remaining) -> Reason | None:
+        """Ask whether a code is right. Our own table has counted the guess before.
+
+        Args:
+            ref: what start() returned.
+            code: 4 to 16 digits.
+            repeated: the same guess was asked about before, and the answer got lost.
+
+        Returns:
+            None when it is right, else why not.
+
+        Raises:
+            ProviderError: of any kind: nobody knows.
+        """
+        ...
+
+    def cancel(self, ref: str, remaining: Remaining) -> None:
+        """Make the vendor forget its verification; nothing where it cannot.
+
+        Raises:
+            ProviderError: it could not be asked, or said no.
+        """
+        ...
+
+
+class Route(Protocol):
+    """The providers of each channel and country, in order."""
+
+    def serves(self, channel: Channel, to: str, country: str | None) -> bool:
+        """Whether any provider carries this channel to this destination."""
+        ...
+
+    def send(self, order: Order, later: Container[str] = ()) -> tuple[Try, ...]:
+        """Ask the providers in order until one takes it.
+
+        Args:
+            later: the names of those to be asked after the others, having failed before.
+
+        Returns:
+            What each said, at least one; only the last can have been accepted.
+        """
+        ...
+
+
+class Verifiers(Protocol):
+    """The providers that make and check codes of their own, by name."""
+
+    def __call__(self, name: str) -> Verifier:
+        """
+        Raises:
+            ProviderRefused: the stack has no such provider, or not its settings.
         """
         ...
 

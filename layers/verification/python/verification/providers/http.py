@@ -1,0 +1,262 @@
+"""Vendors' HTTP APIs: one session each, bounds on everything, and typed errors.
+
+    connect     1 s      for each address; with no connection nothing was sent: once more at once
+    each read   5 s
+    in all      6 s      or what the function has left, less what recording the send takes;
+                         a timer cuts the connection, so that no drip of bytes can hold us
+    answer      64 KB
+
+Redirects are not followed: a vendor's address is a setting. Nothing is read from the environment
+(proxies, netrc), and no certificate is taken on trust.
+"""
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.util import Retry
+
+from ..errors import ProviderError, ProviderRefused, ProviderSilent, ProviderUnavailable
+from ..operations.ports import Remaining
+
+CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 1, 5, 6
+MAX_ANSWER_BYTES = 65_536
+RESERVE_SECONDS = 1.5  # of the function's time, to record what became of the send
+IDLE_SECONDS = 20  # after which a kept connection may be dead: the process was frozen, perhaps
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor answered.
+
+    Args:
+        provider: its name, for the errors.
+    """
+
+    provider: str
+    status: int
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 is replaced."""
+        return self.body.decode(errors="replace")
+
+    def json(self) -> dict[str, Any]:
+        """The JSON object in the body.
+
+        Raises:
+            ProviderSilent: there is none: the vendor may have done it or not.
+        """
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            value = None
+        if not isinstance(value, dict):
+            raise ProviderSilent(self.provider, f"http_{self.status}_not_json")
+        return value
+
+    def error(self, vendor_code: str | None = None) -> ProviderError:
+        """What an answer that is no success means, as far as HTTP's status tells.
+
+        429 and 503: not now. Other 4xx, and redirects: our credentials, balance or address; an
+        adapter that knows better reads the vendor's own code first. All else: nobody knows.
+
+        Args:
+            vendor_code: the vendor's own, to be kept in place of HTTP's status.
+        """
+        code = vendor_code or f"http_{self.status}"
+        if self.status in (429, 503):
+            return ProviderUnavailable(self.provider, code)
+        if 300 <= self.status < 500:
+            return ProviderRefused(self.provider, code)
+        return ProviderSilent(self.provider, code)
+
+
+class HttpApi:
+    """One vendor's API, by one session that lives as long as the process.
+
+    Args:
+        provider: its name, for the errors.
+        clock: seconds that only ever grow.
+    """
+
+    def __init__(self, provider: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._provider = provider
+        self._clock = clock
+        self._used_at = clock()
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.headers.update(
+            {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "verify/1"}
+        )
+        self._adapter = _Adapter(max_retries=_ONLY_WITHOUT_CONNECTION)
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
+
+    def call(
+        self,
+        method: str,
+        url: str,
+        remaining: Remaining,
+        *,
+        auth: AuthBase | tuple[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | bytes | None = None,
+        json: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Ask once; again only where no connection was made.
+
+        Args:
+            remaining: milliseconds the function has left.
+
+        Raises:
+            ProviderUnavailable: no connection, or no time for one: nothing was sent.
+            ProviderRefused: its certificate is not one we trust: nothing was sent.
+            ProviderSilent: no answer, or half of one, or a too large one: nobody knows.
+        """
+        seconds = min(TOTAL_SECONDS, remaining() / 1000 - RESERVE_SECONDS)
+        if seconds <= CONNECT_SECONDS:
+            raise ProviderUnavailable(self._provider, "no_time_left")
+        if self._clock() - self._used_at > IDLE_SECONDS:
+            self._adapter.close()
+        request = requests.Request(
+            method, url, headers, params=params, data=data, json=json, auth=auth
+        )
+        prepared = self._session.prepare_request(request)
+        with _Watchdog(seconds) as watchdog:
+            try:
+                answer = self._session.send(
+                    prepared,
+                    timeout=(CONNECT_SECONDS, READ_SECONDS),
+                    allow_redirects=False,
+                    stream=True,
+                )
+                with answer:
+                    body = answer.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+            except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+                raise self._named(error, watchdog) from error
+        self._used_at = self._clock()
+        if watchdog.has_cut:  # an answer without a length ends where its connection does
+            raise ProviderSilent(self._provider, "deadline")
+        if len(body) > MAX_ANSWER_BYTES:
+            raise ProviderSilent(self._provider, "answer_too_large")
+        return Answer(self._provider, answer.status_code, body)
+
+    def _named(self, error: Exception, watchdog: "_Watchdog") -> ProviderError:
+        """The many ways in which a call can fail, by our few names."""
+        if watchdog.asked:
+            timed_out = isinstance(error, requests.ReadTimeout | ReadTimeoutError)
+            code = "read_timeout" if timed_out else "broken_answer"
+            return ProviderSilent(self._provider, "deadline" if watchdog.has_cut else code)
+        if isinstance(error, requests.exceptions.SSLError):
+            return ProviderRefused(self._provider, "tls_failed")
+        return ProviderUnavailable(self._provider, "no_connection")
+
+
+class _Watchdog:
+    """Cuts the connection of one call when its time is over.
+
+    Attributes:
+        asked: whether any of the request may have been sent.
+        has_cut: whether the time was over.
+    """
+
+    current = threading.local()
+
+    def __init__(self, seconds: float) -> None:
+        self.asked = self.has_cut = False
+        self._connection: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._cut)
+
+    def __enter__(self) -> Self:
+        self.current.watchdog = self
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()  # so that nothing is cut any more from here on
+        self.current.watchdog = None
+        self._let_go()
+
+    def hold(self, connection: socket.socket) -> None:
+        """Watch a connection; by a handle of our own, since TLS changes hands in between."""
+        self._let_go()
+        self._connection = socket.socket(fileno=os.dup(connection.fileno()))
+        if self.has_cut:
+            self._cut()
+
+    def _let_go(self) -> None:
+        if self._connection:
+            self._connection.close()
+
+    def _cut(self) -> None:
+        self.has_cut = True
+        if self._connection:
+            with suppress(OSError):  # the other side has closed it already
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+
+class _Watched:
+    """A connection of urllib3 that shows itself to the watchdog of the call it is used for."""
+
+    def _new_conn(self) -> socket.socket:
+        connection: socket.socket = super()._new_conn()  # type: ignore[misc] # of urllib3
+        _Watchdog.current.watchdog.hold(connection)
+        return connection
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is not None:  # type: ignore[attr-defined] # kept from an earlier call, or TLS
+            _Watchdog.current.watchdog.hold(self.sock)  # type: ignore[attr-defined]
+        super().putrequest(*args, **kwargs)  # type: ignore[misc]
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:  # type: ignore[attr-defined]
+            self.connect()  # type: ignore[attr-defined]
+        _Watchdog.current.watchdog.asked = True
+        super().send(data)  # type: ignore[misc]
+
+
+class _HttpConnection(_Watched, HTTPConnection):
+    pass
+
+
+class _HttpsConnection(_Watched, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+
+_ONLY_WITHOUT_CONNECTION = Retry(
+    total=None, connect=1, read=False, redirect=False, status=False, other=False
+)

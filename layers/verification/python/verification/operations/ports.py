@@ -216,6 +216,21 @@ class Messenger(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a verifier can be asked for: lowest and highest, both within.
+
+    Args:
+        code_length: digits.
+        validity: seconds.
+        max_attempts: guesses.
+    """
+
+    code_length: tuple[int, int]
+    validity: tuple[int, int]
+    max_attempts: tuple[int, int] = (1, 10)
+
+
 class Verifier(Protocol):
     """A provider that makes and checks a code of its own."""
 
@@ -232,11 +247,14 @@ class Verifier(Protocol):
         """
         ...
 
-    def check(self, ref: str, code: str, *, repeated: bool, remaining: Remaining) -> Reason | None:
+    def check(
+        self, ref: str, to: str, code: str, *, repeated: bool, remaining: Remaining
+    ) -> Reason | None:
         """Ask whether a code is right. Our own table has counted the guess before.
 
         Args:
             ref: what start() returned.
+            to: whom it was sent to.
             code: 4 to 16 digits.
             repeated: the same guess was asked about before, and the answer got lost.
 

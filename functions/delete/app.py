@@ -8,7 +8,7 @@ delete = stack.delete()
 
 
 def respond(call: Call) -> Answer:
-    delete(call.client.id, call.verification_id)
+    delete(call.client.id, call.verification_id, call.remaining)
     return Answer(204)
 
 

@@ -10,7 +10,7 @@ verify = stack.verify()
 
 
 def respond(call: Call) -> Answer:
-    verification, verdict = verify(read_verify(call))
+    verification, verdict = verify(read_verify(call), call.remaining)
     return Answer(200, show_verdict(verification, verdict, clock()))
 
 

@@ -1,6 +1,6 @@
 """The operations on fakes: everything but AWS."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from verification.domain.destination import Destination, TestDestination
 from verification.domain.limits import Limits, parse_limits
@@ -8,14 +8,16 @@ from verification.domain.policy import Client, Profile
 from verification.domain.verification import Channel, Details
 from verification.operations.delete import Delete
 from verification.operations.lookup import Lookup
+from verification.operations.report import TakeReport
 from verification.operations.resend import LookAfter, Resend
 from verification.operations.sending import Sender
 from verification.operations.start import Start, StartCommand
 from verification.operations.verify import Verify
+from verification.providers.routing import Routing
 
 from .clock import CountingRandom, SettableClock
 from .keys import FixedCodeKeys, identity_key
-from .providers import FakeMessenger, FakeRoute
+from .providers import FakeMessenger, FakeProviders, FakeVerifier, read_routes, routes_to
 from .telemetry import RecordingTelemetry
 from .verifications import InMemoryVerifications
 from .watches import RecordingWatches
@@ -30,6 +32,8 @@ class FakeStack:
     Args:
         sends, guesses, short_code_guesses: limits such as `5/10m`; wide by default.
         test_destinations: see `parse_test_destinations`.
+        providers: asked in this order on every channel they carry; one messenger by default.
+        routes: in place of that, as in `ROUTES`.
     """
 
     def __init__(
@@ -38,6 +42,8 @@ class FakeStack:
         guesses: str = "1000/24h",
         short_code_guesses: str = "1000/24h",
         test_destinations: Mapping[str, TestDestination] | None = None,
+        providers: Sequence[FakeMessenger | FakeVerifier] = (),
+        routes: str | None = None,
     ) -> None:
         self.journal: list[str] = []
         self.clock = SettableClock()
@@ -47,17 +53,25 @@ class FakeStack:
         self.code_keys = FixedCodeKeys()
         self.telemetry = RecordingTelemetry()
         send_limits = parse_limits("destination_sends", sends)
-        sender = Sender(
+        providers = providers or (self.messenger,)
+        self.providers = FakeProviders(*providers)
+        self.sender = Sender(
             self.verifications,
-            FakeRoute(self.messenger),
+            Routing(
+                read_routes(routes) if routes else routes_to(*providers),
+                self.providers,
+                self.clock,
+            ),
             self.code_keys,
+            identity_key,
             self.telemetry,
             self.clock,
+            frozenset({"followed"}),
         )
         self.start = Start(
             verifications=self.verifications,
             watches=self.watches,
-            sender=sender,
+            sender=self.sender,
             code_keys=self.code_keys,
             identity_key=identity_key,
             limits=Limits(
@@ -75,23 +89,27 @@ class FakeStack:
             verifications=self.verifications,
             code_keys=self.code_keys,
             identity_key=identity_key,
+            verifiers=self.providers.verifier,
             telemetry=self.telemetry,
             clock=self.clock,
             random=CountingRandom(),
         )
         self.lookup = Lookup(self.verifications, identity_key, self.clock)
-        self.delete = Delete(self.verifications, self.telemetry)
+        self.delete = Delete(self.verifications, self.providers.verifier, self.telemetry)
+        self.take_report = TakeReport(
+            self.verifications, self.watches, identity_key, self.telemetry, self.clock
+        )
         self.resend = Resend(
             verifications=self.verifications,
             watches=self.watches,
-            sender=sender,
+            sender=self.sender,
             send_limits=send_limits,
             clock=self.clock,
         )
         self.look_after = LookAfter(
             verifications=self.verifications,
             watches=self.watches,
-            sender=sender,
+            sender=self.sender,
             send_limits=send_limits,
             telemetry=self.telemetry,
             clock=self.clock,
@@ -110,6 +128,7 @@ def start_command(
     max_sends: int = 5,
     request: bytes = b"{}",
     resend_after: int | None = None,
+    fallback: tuple[Channel, ...] = (),
     details: Details | None = None,
     purpose: str | None = None,
     idempotency_key: str | None = None,
@@ -126,6 +145,7 @@ def start_command(
         max_sends=max_sends,
         request=request,
         resend_after=resend_after,
+        fallback=fallback,
         details=details,
         purpose=purpose,
         idempotency_key=idempotency_key,

@@ -1,7 +1,9 @@
 """Telemetry that is kept instead of logged."""
 
 from verification.domain.identifiers import VerificationId
+from verification.domain.report import Report
 from verification.domain.verification import Send, Verdict, Verification
+from verification.errors import ProviderError
 
 
 class RecordingTelemetry:
@@ -14,10 +16,16 @@ class RecordingTelemetry:
         self.events.append(("started", str(verification.id)))
 
     def sent(self, verification: Verification, send: Send) -> None:
-        self.events.append(("sent", send.number, send.provider, send.outcome))
+        self.events += [("sent", send.number, one.provider, one.outcome) for one in send.tries]
 
     def judged(self, verification: Verification, verdict: Verdict) -> None:
         self.events.append(("judged", verdict.valid, verdict.reason))
+
+    def verifier_failed(self, verification: Verification, error: ProviderError) -> None:
+        self.events.append(("verifier_failed", error.provider, error.vendor_code))
+
+    def reported(self, token: str, report: Report) -> None:
+        self.events.append(("reported", report.provider, report.delivery))
 
     def canceled(self, verification_id: VerificationId) -> None:
         self.events.append(("canceled", str(verification_id)))

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field, replace
 
 from verification.domain.identifiers import VerificationId
 from verification.domain.limits import Charge
+from verification.domain.report import Report
 from verification.domain.verification import (
+    Delivery,
     Details,
     Guess,
+    Outcome,
     Record,
     Send,
     Status,
+    Try,
     Verdict,
     Verification,
     concerns,
@@ -24,7 +28,7 @@ from verification.domain.verification import (
     judge_refused,
 )
 from verification.errors import FieldFault, InvalidFields, LimitExceeded, NotFound
-from verification.operations.ports import Claim, Page, Remaining
+from verification.operations.ports import Claim, Page, Remaining, SendId
 
 _CURSOR = re.compile(r"([0-9]{1,14})-([a-z2-7]{26})")
 
@@ -36,6 +40,7 @@ class _Beside:
     expires_at: int
     details: Details = field(default_factory=Details)
     sends: dict[int, Send] = field(default_factory=dict)
+    reports: dict[tuple[int, str], tuple[Delivery, int]] = field(default_factory=dict)
 
 
 class InMemoryVerifications:
@@ -57,6 +62,7 @@ class InMemoryVerifications:
         self._lock = threading.Lock()
         self._items: dict[str, Verification] = {}
         self._beside: dict[str, _Beside] = {}
+        self._followed: dict[tuple[str, str], SendId] = {}
         self._used: dict[tuple[str, str, bytes, int], int] = {}
         self.journal = journal if journal is not None else []
         self.failing: dict[str, Exception] = {}
@@ -157,15 +163,78 @@ class InMemoryVerifications:
             self._begin("record_send")
             beside = self._beside.setdefault(verification.token, _Beside(verification.expires_at))
             beside.expires_at = verification.expires_at
-            beside.sends[send.number] = send
+            before = beside.sends.get(send.number)
+            if before is None or before.claimed <= send.claimed:
+                beside.sends[send.number] = send
 
-    def cancel(self, verification_id: VerificationId, client_id: str) -> bool:
+    def adopt(self, verification: Verification, adopted: Verification) -> None:
+        with self._lock:
+            self._begin("adopt")
+            found = self._items.get(verification.token)
+            if found is None or found.sent_at != verification.sent_at:
+                return
+            if found.status == Status.PENDING and not found.is_verified:
+                self._items[verification.token] = replace(
+                    found,
+                    channel=adopted.channel,
+                    code_mac=adopted.code_mac,
+                    verifier=adopted.verifier,
+                    verifier_ref=adopted.verifier_ref,
+                )
+
+    def confirm(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+        with self._lock:
+            self._begin("confirm")
+            found = self._items.get(guess.id.token)
+            if found is None or not concerns(guess, found):
+                return None
+            if found.status != Status.PENDING or found.is_verified:
+                return found, judge_refused(guess, found)
+            confirmed = replace(
+                found,
+                code_mac=guess.mac,
+                last_guess=guess.mac,
+                guess_key=guess.key,
+                settled_key=guess.key,
+            )
+            self._items[guess.id.token] = confirmed
+            return confirmed, judge_counted(confirmed)
+
+    def dismiss(self, guess: Guess) -> None:
+        with self._lock:
+            self._begin("dismiss")
+            found = self._items.get(guess.id.token)
+            if found and found.guess_key == guess.key:
+                self._items[guess.id.token] = replace(found, settled_key=guess.key)
+
+    def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:
+        with self._lock:
+            self._begin("follow")
+            self._followed[provider, message_id] = send
+
+    def find_send(self, provider: str, message_id: str) -> SendId | None:
+        with self._lock:
+            self._begin("find_send")
+            return self._followed.get((provider, message_id))
+
+    def record_report(self, send: SendId, report: Report, now: int) -> bool:
+        with self._lock:
+            self._begin("record_report")
+            beside = self._beside.setdefault(send.token, _Beside(now // 1000 + 3600))
+            key = send.number, report.provider
+            before = beside.reports.get(key)
+            if before and before[0] in (Delivery.DELIVERED, report.delivery):
+                return False
+            beside.reports[key] = report.delivery, now
+            return True
+
+    def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
         with self._lock:
             self._begin("cancel")
             found = self._items.get(verification_id.token)
             if found is None or (found.client_id, found.id) != (client_id, verification_id):
-                return False
-            self._items[verification_id.token] = replace(
+                return None
+            canceled = replace(
                 found,
                 status=Status.CANCELED,
                 to=None,
@@ -177,7 +246,8 @@ class InMemoryVerifications:
             )
             if found.detailed and (beside := self._beside.get(verification_id.token)):
                 beside.details = Details()
-            return True
+            self._items[verification_id.token] = canceled
+            return canceled
 
     def _begin(self, name: str) -> None:
         if self._clock:
@@ -200,7 +270,7 @@ class InMemoryVerifications:
             # What an older life of this id left beside it is not its own.
             _copy(beside.details) if found.detailed else Details(),
             tuple(
-                send
+                _with_reports(send, beside, found.created_at)
                 for number, send in sorted(beside.sends.items())
                 if number <= found.sends and send.claimed >= found.created_at
             ),
@@ -215,6 +285,15 @@ class InMemoryVerifications:
         )
         for charge in charges:
             self._used[_window(charge, now)] = used[_window(charge, now)] + charge.amount
+
+
+def _with_reports(send: Send, beside: _Beside, created_at: int) -> Send:
+    def reported(one: Try) -> Try:
+        delivery, at = beside.reports.get((send.number, one.provider), (None, 0))
+        taken = one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+        return replace(one, report=delivery if taken and at >= created_at else None)
+
+    return replace(send, tries=tuple(map(reported, send.tries)))
 
 
 def _window(charge: Charge, now: int) -> tuple[str, str, bytes, int]:

@@ -4,13 +4,12 @@ Each is read and checked when it is asked for, so a function needs only its own.
 stops at INIT with a sentence that names it.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from .domain.destination import TestDestination, parse_test_destinations
 from .domain.limits import Limit, Limits, parse_limits
-from .domain.verification import Channel
+from .domain.routes import Routes, parse_routes
 from .errors import ConfigurationError
 
 _T = TypeVar("_T")
@@ -68,8 +67,13 @@ class Settings:
         )
 
     @property
-    def routes(self) -> Mapping[Channel, tuple[str, ...]]:
-        return self._read("ROUTES", parse_routes)
+    def routes(self) -> Routes:
+        return self._read("ROUTES", lambda text: parse_routes(text, _calling_code))
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """Providers whose reports name nothing but their message."""
+        return frozenset((self.optional("FOLLOWED_PROVIDERS") or "").split())
 
     @property
     def sandbox_enabled(self) -> bool:
@@ -91,29 +95,8 @@ class Settings:
             raise ConfigurationError(f"{variable}: {error}.") from error
 
 
-def parse_routes(text: str) -> Mapping[Channel, tuple[str, ...]]:
-    """Read routes such as `sms=sns; voice=sandbox; email=ses`.
+def _calling_code(country: str) -> int | None:
+    # Imported late: number plans are large, and most routes name no country.
+    import phonenumbers
 
-    Args:
-        text: for each channel its providers in order, parted by `,`; channels parted by `;`.
-
-    Raises:
-        ValueError: a channel is unknown or named twice, or has no provider; says where.
-    """
-    routes: dict[Channel, tuple[str, ...]] = {}
-    for found in re.finditer(r"[^;]+", text):
-        entry = found[0].strip()
-        if not entry:
-            continue
-        name, _, rest = entry.partition("=")
-        where = f"'{entry}' at character {text.index(entry, found.start()) + 1}"
-        if name.strip() not in list(Channel):
-            raise ValueError(f"{where} does not begin with {', '.join(Channel)}")
-        channel = Channel(name.strip())
-        providers = tuple(part.strip() for part in rest.split(","))
-        if channel in routes or not all(providers):
-            raise ValueError(f"{where} needs one list of providers, such as sms=sns")
-        routes[channel] = providers
-    if not routes:
-        raise ValueError("expected a route or more, such as sms=sns; email=ses")
-    return routes
+    return phonenumbers.country_code_for_region(country) or None

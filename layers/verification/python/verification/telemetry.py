@@ -8,7 +8,9 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
 from .domain.identifiers import VerificationId
-from .domain.verification import Send, SendOutcome, Verdict, Verification
+from .domain.report import Report
+from .domain.verification import Delivery, Outcome, Send, Verdict, Verification
+from .errors import ProviderError, ProviderRefused
 
 _NO_COUNTRY = "none"  # e-mail, and numbers of no country
 
@@ -39,22 +41,58 @@ class Telemetry:
         _count("Started", channel=verification.channel, country=_country(verification))
 
     def sent(self, verification: Verification, send: Send) -> None:
+        """One line and one count for each provider that was asked."""
+        for one in send.tries:
+            self._log(
+                "verification_sent",
+                verification,
+                send=send.number,
+                channel=one.channel,
+                provider=one.provider,
+                outcome=one.outcome,
+                message_id=one.message_id or "",
+                vendor_code=one.vendor_code or "",
+            )
+            accepted = one.outcome == Outcome.ACCEPTED
+            _count(
+                "Accepted" if accepted else "NotAccepted",
+                channel=one.channel,
+                country=_country(verification),
+                provider=one.provider,
+            )
+            if one.refused:
+                self.refused(one.provider, one.vendor_code or "")
+
+    def refused(self, provider: str, vendor_code: str) -> None:
+        """A provider takes nothing from us: somebody has to look after it."""
+        self.warn("provider_refused", provider=provider, vendor_code=vendor_code)
+        _count("ProviderRefused")
+
+    def verifier_failed(self, verification: Verification, error: ProviderError) -> None:
+        """A verifier could not be asked."""
         self._log(
-            "verification_sent",
+            "verifier_failed",
             verification,
-            send=send.number,
-            channel=send.channel,
-            provider=send.provider,
-            outcome=send.outcome,
-            vendor_code=send.vendor_code or "",
+            provider=error.provider,
+            vendor_code=error.vendor_code,
         )
-        accepted = send.outcome == SendOutcome.ACCEPTED
-        _count(
-            "Accepted" if accepted else "NotAccepted",
-            channel=send.channel,
-            country=_country(verification),
-            provider=send.provider,
+        _count("VerifierFailed", provider=error.provider)
+        if isinstance(error, ProviderRefused):
+            self.refused(error.provider, error.vendor_code)
+
+    def reported(self, token: str, report: Report) -> None:
+        """A provider's delivery report was news."""
+        self._logger.info(
+            "delivery_reported",
+            extra={
+                "verification_token": token,
+                "provider": report.provider,
+                "delivery": report.delivery,
+                "vendor_code": report.vendor_code or "",
+            },
         )
+        delivered = report.delivery == Delivery.DELIVERED
+        _count("Delivered" if delivered else "Undelivered", provider=report.provider)
 
     def judged(self, verification: Verification, verdict: Verdict) -> None:
         self._log(

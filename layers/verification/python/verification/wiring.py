@@ -23,6 +23,9 @@ from .storage.verifications import DynamoDbVerifications
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from .catalogue import Catalogue
+    from .operations.ports import Verifier
+    from .operations.report import TakeReport
     from .operations.resend import LookAfter, Resend
     from .operations.sending import Sender
     from .operations.start import Start
@@ -95,6 +98,7 @@ class Stack:
             verifications=self._verifications,
             code_keys=self._code_keys,
             identity_key=self._identity_key,
+            verifiers=self._verifier,
             telemetry=self.telemetry,
             clock=clock,
             random=os.urandom,
@@ -104,7 +108,7 @@ class Stack:
         return Lookup(self._verifications, self._identity_key, clock)
 
     def delete(self) -> Delete:
-        return Delete(self._verifications, self.telemetry)
+        return Delete(self._verifications, self._verifier, self.telemetry)
 
     def resend(self) -> "Resend":
         from .operations.resend import Resend
@@ -127,6 +131,13 @@ class Stack:
             send_limits=self._settings.send_limits,
             telemetry=self.telemetry,
             clock=clock,
+        )
+
+    def take_report(self) -> "TakeReport":
+        from .operations.report import TakeReport
+
+        return TakeReport(
+            self._verifications, self._watches, self._identity_key, self.telemetry, clock
         )
 
     @functools.cached_property
@@ -159,41 +170,34 @@ class Stack:
         return SqsWatches(make_client("sqs", attempts=3), queue_url)
 
     @functools.cached_property
-    def _sender(self) -> "Sender":
-        from .operations.sending import Sender
-        from .providers.routing import Offer, Routing
-        from .providers.sandbox import SandboxMessenger
-        from .providers.ses import SesMessenger
-        from .providers.sns import SnsMessenger
+    def _catalogue(self) -> "Catalogue":
+        # Imported late: most guesses are at codes of ours, and need no provider.
+        from .catalogue import Catalogue
+        from .storage.secrets import StoredProviderSettings
 
-        settings = self._settings
-        offers = {
-            SnsMessenger.name: Offer(
-                SnsMessenger.channels,
-                lambda: SnsMessenger(_once("sns"), settings.optional("SMS_SENDER_ID")),
-            )
-        }
-        if sender := settings.optional("EMAIL_SENDER"):
-            configuration_set = settings.optional("EMAIL_CONFIGURATION_SET")
-            offers[SesMessenger.name] = Offer(
-                SesMessenger.channels,
-                lambda: SesMessenger(_once("sesv2"), sender, configuration_set),
-            )
-        if settings.sandbox_enabled:
-            table_name = settings.required("SESSIONS_TABLE")
-            offers[SandboxMessenger.name] = Offer(
-                SandboxMessenger.channels,
-                lambda: SandboxMessenger(self._dynamodb, table_name, clock),
-            )
-        return Sender(
-            verifications=self._verifications,
-            route=Routing(settings.routes, offers),
-            code_keys=self._code_keys,
-            telemetry=self.telemetry,
-            clock=clock,
+        secret_id = self._settings.required("PROVIDERS_SECRET")
+        return Catalogue(
+            self._settings,
+            StoredProviderSettings(self._secrets_manager, secret_id, clock),
+            lambda: self._dynamodb,
+            self.telemetry,
+            clock,
         )
 
+    def _verifier(self, name: str) -> "Verifier":
+        return self._catalogue.verifier(name)
 
-def _once(service: str) -> Any:
-    """A client that never repeats a call: a message may have been sent by the first."""
-    return make_client(service, attempts=1, read=5)
+    @functools.cached_property
+    def _sender(self) -> "Sender":
+        from .operations.sending import Sender
+        from .providers.routing import Routing
+
+        return Sender(
+            verifications=self._verifications,
+            route=Routing(self._settings.routes, self._catalogue, clock),
+            code_keys=self._code_keys,
+            identity_key=self._identity_key,
+            telemetry=self.telemetry,
+            clock=clock,
+            followed=self._settings.followed,
+        )

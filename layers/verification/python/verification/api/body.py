@@ -18,7 +18,7 @@ def read_json_body(event: Mapping[str, Any], content_type: str | None) -> dict[s
         UnsupportedContentType: a body that is not declared as JSON.
         InvalidJson: not one JSON object (RFC 8259) in UTF-8 with distinct keys.
     """
-    raw = _decoded(event)
+    raw = raw_body(event)
     if len(raw) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"A body may be at most {MAX_BODY_BYTES} bytes long.")
     if not raw.strip():
@@ -37,7 +37,13 @@ def read_json_body(event: Mapping[str, Any], content_type: str | None) -> dict[s
     return value
 
 
-def _decoded(event: Mapping[str, Any]) -> bytes:
+def raw_body(event: Mapping[str, Any]) -> bytes:
+    """The bytes of a body.
+
+    Raises:
+        BodyTooLarge: more than twice MAX_BODY_BYTES.
+        InvalidJson: what says that it is Base64 is not.
+    """
     body = event.get("body") or ""
     # Base64 grows by a third; refuse before decoding what is too large either way.
     if len(body) > 2 * MAX_BODY_BYTES:

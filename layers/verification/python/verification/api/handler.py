@@ -60,7 +60,7 @@ class Handler:
             answer = problem(InternalError(), context.aws_request_id)
         code = str((answer.body or {}).get("code", "ok")) if answer.status >= 400 else "ok"
         self._telemetry.answered(self._operation, client_id, answer.status, code)
-        return _over_http(answer) if is_http(event) else _direct(answer)
+        return over_http(answer) if is_http(event) else _direct(answer)
 
     def _read(self, event: Any, context: LambdaContext) -> tuple[Respond, Call]:
         if not is_http(event):
@@ -97,7 +97,8 @@ def problem(error: ServiceError, request_id: str) -> Answer:
     return Answer(error.status, body, headers)
 
 
-def _over_http(answer: Answer) -> dict[str, Any]:
+def over_http(answer: Answer) -> dict[str, Any]:
+    """An answer as API Gateway takes it."""
     return {
         "statusCode": answer.status,
         "headers": {**_HEADERS, **answer.headers},

@@ -80,6 +80,19 @@ def code_mac(key: bytes, verification_id: str, code: str) -> bytes:
     return keyed_hash(key, "mac", verification_id, code)
 
 
+def nobodys_mac(key: bytes, verification_id: str) -> bytes:
+    """The 32 bytes that stand in place of a code's when a verifier has made the code.
+
+    Of another label than codes are: no guess has them.
+    """
+    return keyed_hash(key, "delegated", verification_id)
+
+
+def report_mac(identity_key: bytes, verification_id: str, number: int, provider: str) -> bytes:
+    """The 16 bytes that a provider's report on a send must show."""
+    return keyed_hash(identity_key, "report", verification_id, number, provider)[:HASH_BYTES]
+
+
 def normalise_guess(typed: str) -> str | None:
     """What a person typed, without spaces and hyphens; None when it cannot be a code."""
     guess = "".join(typed.replace("-", " ").split())

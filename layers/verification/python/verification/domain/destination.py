@@ -9,7 +9,13 @@ from .codes import MAX_CODE_LENGTH, MIN_CODE_LENGTH
 from .reserved import is_reserved
 from .verification import Channel
 
-_PHONE_CHANNELS = (Channel.SMS, Channel.VOICE)
+_PHONE_CHANNELS = (
+    Channel.SMS,
+    Channel.VOICE,
+    Channel.WHATSAPP,
+    Channel.VIBER,
+    Channel.TOTP,
+)
 _CODE = re.compile(rf"[0-9]{{{MIN_CODE_LENGTH},{MAX_CODE_LENGTH}}}")
 
 

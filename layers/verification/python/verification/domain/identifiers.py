@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 TOKEN = "[a-z2-7]{26}"  # noqa: S105 a pattern: 128 bits in base32 without padding
 _ID = re.compile(f"[a-z0-9]{TOKEN}")
+_REPORT_TOKEN = re.compile(f"(?P<id>{_ID.pattern})-(?P<number>[0-9]{{1,3}})-(?P<mac>{TOKEN})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,29 @@ def make_token(bits: bytes) -> str:
 def parse_id(text: str) -> VerificationId | None:
     """Read a public id; None when it cannot be one."""
     return VerificationId(text[0], text[1:]) if _ID.fullmatch(text) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportToken:
+    """What a provider's report on one send must show: which send, and that we said so.
+
+    Args:
+        number: of the send.
+        mac: 16 bytes.
+    """
+
+    id: VerificationId
+    number: int
+    mac: bytes
+
+    def __str__(self) -> str:
+        return f"{self.id}-{self.number}-{make_token(self.mac)}"
+
+
+def parse_report_token(text: str) -> ReportToken | None:
+    """Read a report token; None when it cannot be one."""
+    match = _REPORT_TOKEN.fullmatch(text)
+    if not match:
+        return None
+    mac = base64.b32decode(match["mac"].upper() + "======")
+    return ReportToken(VerificationId(match["id"][0], match["id"][1:]), int(match["number"]), mac)

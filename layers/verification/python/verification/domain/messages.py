@@ -84,6 +84,7 @@ class Content:
         webotp_domain: the host name of the site that asks for the code; SMS only.
         android_hash: the app's 11 characters; SMS only.
         max_segments: how many SMS one message may cost.
+        placeholder: stands where the code would, for a provider that puts its own there.
     """
 
     texts: Texts
@@ -94,6 +95,7 @@ class Content:
     webotp_domain: str | None = None
     android_hash: str | None = None
     max_segments: int = MAX_SEGMENTS
+    placeholder: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ def check(channel: str, content: Content, code_length: int = MAX_CODE_LENGTH) ->
     """Refuse now what could not be rendered later, with any code and any validity.
 
     Args:
-        channel: sms, voice, email, whatsapp or viber.
+        channel: sms, voice, email, whatsapp, viber or totp.
         code_length: the longest code there will be.
 
     Raises:
@@ -162,7 +164,7 @@ def check(channel: str, content: Content, code_length: int = MAX_CODE_LENGTH) ->
 
 
 def render(channel: str, code: str, content: Content) -> Message:
-    """Render for a channel: sms, voice, email, whatsapp or viber.
+    """Render for a channel: sms, voice, email, whatsapp, viber or totp.
 
     Raises:
         TemplateError: as the channel's render function.
@@ -214,7 +216,8 @@ def render_voice(code: str, content: Content) -> Message:
         TemplateError: the template or brand is refused.
         ValueError: the code or the validity is out of bounds.
     """
-    sentence = _text(content.texts.spoken, code, content, ", ".join(code)).strip()
+    spelled = content.placeholder or ", ".join(code)
+    sentence = _text(content.texts.spoken, code, content, spelled).strip()
     between = " " if sentence.endswith(_SENTENCE_ENDS) else ". "
     return Message(f"{sentence}{between}{sentence}")
 
@@ -237,12 +240,14 @@ _RENDERERS: Final[Mapping[str, Callable[[str, Content], Message]]] = {
     "email": render_email,
     "whatsapp": render_chat,
     "viber": render_chat,
+    "totp": render_chat,  # an app makes the code; where there is none its vendor sends a message
 }
 
 
 def _text(default: str, code: str, content: Content, spelled: str | None = None) -> str:
     template = _template(default, content)
-    text = template.fill(_values(code, content) | {"code": spelled or code})
+    values = _values(code, content)
+    text = template.fill(values | {"code": spelled or values["code"]})
     if len(text) > MAX_CHARACTERS:
         raise TemplateError(
             "template",
@@ -277,7 +282,11 @@ def _values(code: str, content: Content) -> dict[str, str]:
         raise TemplateError("brand", f"a brand has 1 to {MAX_BRAND} characters, not all spaces")
     _refuse_control_characters(content.brand, "brand")
     minutes = -(-content.validity // 60)  # rounded up: "0 min." would be wrong for 30 s
-    return {"code": code, "brand": content.brand, "validity_minutes": str(minutes)}
+    return {
+        "code": content.placeholder or code,
+        "brand": content.brand,
+        "validity_minutes": str(minutes),
+    }
 
 
 def _refuse_control_characters(text: str, field: str) -> None:
@@ -302,7 +311,7 @@ def _last_line(code: str, content: Content) -> list[str]:
                 "a WebOTP domain is a host name such as example.com: letters, digits and hyphens, "
                 f"two labels or more, at most {MAX_HOST} characters, no scheme and no port",
             )
-        words += [f"@{domain}", f"#{code}"]
+        words += [f"@{domain}", f"#{content.placeholder or code}"]
     if android_hash is not None:
         if not _ANDROID_HASH.fullmatch(android_hash):
             raise TemplateError(
@@ -320,7 +329,7 @@ def _document(subject: str, code: str, content: Content) -> str:
     """The HTML of an e-mail: one document that loads nothing and says its language."""
     # <bdi>: the brand may run in the other direction than the text around it.
     values = _values(code, content) | {
-        "code": f'<strong dir="ltr" style="{_CODE_STYLE}">{code}</strong>',
+        "code": f'<strong dir="ltr" style="{_CODE_STYLE}">{content.placeholder or code}</strong>',
         "brand": f"<bdi>{_escape(content.brand)}</bdi>",
     }
     body = _template(content.texts.body, content).fill(values, _escape).strip()

@@ -68,6 +68,7 @@ class Try:
         vendor_code: the vendor's error code, when it did not.
         refused: it takes nothing from us at all: credentials, balance, configuration.
         delegated: it makes and checks a code of its own, under `message_id`.
+        feedback: it wants to know whether the message was of use.
         report: what it said of the message later; None while it said nothing.
     """
 
@@ -79,6 +80,7 @@ class Try:
     vendor_code: str | None = None
     refused: bool = False
     delegated: bool = False
+    feedback: bool = False
     report: Delivery | None = None
 
 
@@ -290,18 +292,22 @@ class Verdict:
     Args:
         repeated: the same request was answered so before.
         conflict: the same key came with another code before.
+        unsettled: it was counted, and the verifier has yet to say what it thinks of it.
     """
 
     valid: bool
     reason: Reason | None = None
     repeated: bool = False
     conflict: bool = False
+    unsettled: bool = False
 
 
 def judge_counted(verification: Verification) -> Verdict:
     """Judge a guess that the conditional write counted, from the item it returned."""
-    valid = verification.is_verified
-    return Verdict(valid, None if valid else Reason.INCORRECT)
+    if verification.is_verified:
+        return Verdict(True)
+    unsettled = bool(verification.verifier) and verification.settled_key != verification.guess_key
+    return Verdict(False, Reason.INCORRECT, unsettled=unsettled)
 
 
 def concerns(guess: Guess, verification: Verification) -> bool:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from ..domain.identifiers import parse_id
-from ..errors import NotFound
-from .ports import Telemetry, Verifications
+from ..errors import NotFound, ProviderError
+from .ports import Remaining, Telemetry, Verifications, Verifiers
 
 
 @dataclass(frozen=True)
@@ -12,9 +12,10 @@ class Delete:
     """Cancels verifications."""
 
     verifications: Verifications
+    verifiers: Verifiers
     telemetry: Telemetry
 
-    def __call__(self, client_id: str, verification_id: str) -> None:
+    def __call__(self, client_id: str, verification_id: str, remaining: Remaining) -> None:
         """Cancel a verification and erase its destination; again changes nothing.
 
         Raises:
@@ -22,6 +23,13 @@ class Delete:
             TemporarilyUnavailable: repeat it; the code may still work.
         """
         parsed = parse_id(verification_id)
-        if not parsed or not self.verifications.cancel(parsed, client_id):
+        canceled = self.verifications.cancel(parsed, client_id) if parsed else None
+        if parsed is None or canceled is None:
             raise NotFound
         self.telemetry.canceled(parsed)
+        if canceled.verifier and canceled.verifier_ref:
+            # Out of courtesy: here the code stopped working already.
+            try:
+                self.verifiers(canceled.verifier).cancel(canceled.verifier_ref, remaining)
+            except ProviderError as error:
+                self.telemetry.verifier_failed(canceled, error)

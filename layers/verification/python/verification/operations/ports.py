@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..domain.identifiers import VerificationId
 from ..domain.limits import Charge
 from ..domain.messages import Message
+from ..domain.report import Report
 from ..domain.verification import (
     Channel,
     Details,
@@ -18,6 +19,7 @@ from ..domain.verification import (
     Verdict,
     Verification,
 )
+from ..errors import ProviderError
 
 Clock = Callable[[], int]
 """Epoch milliseconds."""
@@ -31,6 +33,8 @@ Remaining = Callable[[], int]
 SEND_ROOM = 8_000
 """Milliseconds a send may take: a slow provider (connect 1 s, read 5 s) and its record. Nobody
 begins one, or waits for a chance to, with less left."""
+
+NOBODY = "none"  # the provider's name on the record where no provider was asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,14 @@ class Claim:
     lease_until: int
     automatic: bool = False
     take_overs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SendId:
+    """Which send of which verification."""
+
+    token: str
+    number: int
 
 
 class Verifications(Protocol):
@@ -119,14 +131,56 @@ class Verifications(Protocol):
         ...
 
     def record_send(self, verification: Verification, send: Send) -> None:
-        """Write down what the providers said to a send."""
+        """Write down what the providers said to a send, unless a later claim did."""
         ...
 
-    def cancel(self, verification_id: VerificationId, client_id: str) -> bool:
+    def adopt(self, verification: Verification, adopted: Verification) -> None:
+        """Let a verification follow its last send: its channel, and whose code counts.
+
+        Nothing happens when there is a later claim, or it has ended.
+
+        Args:
+            adopted: it with its new `channel`, `verifier`, `verifier_ref` and `code_mac`.
+        """
+        ...
+
+    def confirm(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+        """Write down that a verifier says a counted guess is right.
+
+        Returns:
+            As guess(); of several right ones only the first is valid.
+        """
+        ...
+
+    def dismiss(self, guess: Guess) -> None:
+        """Write down that a verifier says a counted guess is wrong, for whoever repeats it."""
+        ...
+
+    def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:
+        """Remember which send a vendor's message belongs to.
+
+        Args:
+            expires_at: epoch seconds.
+        """
+        ...
+
+    def find_send(self, provider: str, message_id: str) -> SendId | None:
+        """The send a vendor's message belongs to, if it was followed."""
+        ...
+
+    def record_report(self, send: SendId, report: Report, now: int) -> bool:
+        """Write down a delivery report; a delivery stands against all later ones.
+
+        Returns:
+            Whether it was news.
+        """
+        ...
+
+    def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
         """Stop the code at once and erase the personal data; again changes nothing.
 
         Returns:
-            False when this client has no such verification.
+            What is left of it; None when this client has no such verification.
         """
         ...
 
@@ -197,6 +251,7 @@ class Order:
     locale: str | None = None
 
 
+@runtime_checkable
 class Messenger(Protocol):
     """A provider that carries our message and our code."""
 
@@ -216,6 +271,24 @@ class Messenger(Protocol):
         ...
 
 
+@runtime_checkable
+class TakesFeedback(Protocol):
+    """A messenger that learns which of its messages were of use."""
+
+    @property
+    def takes_feedback(self) -> bool:
+        """Whether it was set up to."""
+        ...
+
+    def feedback(self, message_id: str, received: bool) -> None:
+        """Say what became of a message.
+
+        Raises:
+            ProviderError: it could not be told.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What a verifier can be asked for: lowest and highest, both within.
@@ -230,7 +303,24 @@ class Terms:
     validity: tuple[int, int]
     max_attempts: tuple[int, int] = (1, 10)
 
+    def fault(self, code_length: int, validity: int, max_attempts: int) -> tuple[str, str] | None:
+        """The field that is out of bounds, and the bound; None when all are within.
 
+        A validity below the lowest is none: a later send has less left, and our own table
+        ends it in time.
+        """
+        wanted = {
+            "code_length": (code_length, self.code_length),
+            "validity": (max(validity, self.validity[0]), self.validity),
+            "max_attempts": (max_attempts, self.max_attempts),
+        }
+        for field, (value, (lowest, highest)) in wanted.items():
+            if not lowest <= value <= highest:
+                return field, f"should be {lowest} to {highest} for the provider of this route"
+        return None
+
+
+@runtime_checkable
 class Verifier(Protocol):
     """A provider that makes and checks a code of its own."""
 
@@ -282,6 +372,10 @@ class Route(Protocol):
         """Whether any provider carries this channel to this destination."""
         ...
 
+    def terms(self, channel: Channel, to: str, country: str | None) -> tuple[Terms, ...]:
+        """What each of its providers can be asked for; none when one takes everything."""
+        ...
+
     def send(self, order: Order, later: Container[str] = ()) -> tuple[Try, ...]:
         """Ask the providers in order until one takes it.
 
@@ -290,6 +384,14 @@ class Route(Protocol):
 
         Returns:
             What each said, at least one; only the last can have been accepted.
+        """
+        ...
+
+    def feed_back(self, done: Try, *, received: bool) -> None:
+        """Tell a provider that takes feedback what became of a message it took.
+
+        Raises:
+            ProviderError: it could not be told.
         """
         ...
 
@@ -312,4 +414,6 @@ class Telemetry(Protocol):
     def sent(self, verification: Verification, send: Send) -> None: ...
     def judged(self, verification: Verification, verdict: Verdict) -> None: ...
     def canceled(self, verification_id: VerificationId) -> None: ...
+    def verifier_failed(self, verification: Verification, error: ProviderError) -> None: ...
+    def reported(self, verification_token: str, report: Report) -> None: ...
     def warn(self, event: str, **fields: str | int) -> None: ...

@@ -1,24 +1,62 @@
-"""What providers say of a message after they took it: delivery reports."""
+"""Report: what a provider says of a message after it took it.
 
+Providers repeat themselves and come late, and anybody may call: a report that shows no token of
+ours changes nothing, and is answered like every other.
+"""
+
+import hmac
 from dataclasses import dataclass
 
-from ..domain.verification import Delivery
+from ..domain.codes import report_mac
+from ..domain.identifiers import parse_report_token
+from ..domain.report import Report as Report
+from ..domain.verification import Delivery, Status
+from .ports import Clock, IdentityKey, SendId, Telemetry, Verifications, Watches
+
+_SOON = 1  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """One delivery report, whichever way it came.
+@dataclass(frozen=True)
+class TakeReport:
+    """Takes delivery reports."""
 
-    Args:
-        provider: the provider's name in `Routes`.
-        delivery: delivered or undelivered; what is in between is no report.
-        token: what our report address or the message's context carried, when something did.
-        message_id: the vendor's id of the message, when it says so.
-        vendor_code: the vendor's own word or number for it.
-    """
+    verifications: Verifications
+    watches: Watches
+    identity_key: IdentityKey
+    telemetry: Telemetry
+    clock: Clock
 
-    provider: str
-    delivery: Delivery
-    token: str | None = None
-    message_id: str | None = None
-    vendor_code: str | None = None
+    def __call__(self, report: Report) -> None:
+        """Write a report down; where nothing arrived, have the next channel tried at once.
+
+        Raises:
+            TemporarilyUnavailable: the provider should say it again.
+        """
+        send = self._send_of(report)
+        if send is None:
+            return
+        if self.verifications.record_report(send, report, self.clock()):
+            self.telemetry.reported(send.token, report)
+        # Also when it was no news: what came before may have ended here.
+        if report.delivery == Delivery.UNDELIVERED:
+            self._fall_back(send)
+
+    def _send_of(self, report: Report) -> SendId | None:
+        if report.token is None:  # only AWS's own events have none
+            if report.message_id is None:
+                return None
+            return self.verifications.find_send(report.provider, report.message_id)
+        token = parse_report_token(report.token)
+        if token is None:
+            return None
+        mac = report_mac(self.identity_key(), str(token.id), token.number, report.provider)
+        if not hmac.compare_digest(mac, token.mac):
+            return None
+        return SendId(token.id.token, token.number)
+
+    def _fall_back(self, send: SendId) -> None:
+        record = self.verifications.read(send.token)
+        if record is None or record.verification.sends != send.number or not record.next_channel:
+            return
+        if record.verification.status_at(self.clock()) == Status.PENDING:
+            self.watches.watch(send.token, record.verification.sent_at, _SOON)

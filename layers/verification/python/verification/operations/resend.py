@@ -5,12 +5,21 @@ one still in the air a wrong guess. Every send is claimed by a condition before 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..domain.destination import Destination
 from ..domain.limits import Charge, Limit
 from ..domain.policy import RESEND_INTERVAL
-from ..domain.verification import Channel, Record, SendOutcome, Status, Verification
+from ..domain.verification import (
+    Channel,
+    Delivery,
+    Outcome,
+    Record,
+    Send,
+    Status,
+    Try,
+    Verification,
+)
 from ..errors import (
     DeliveryFailed,
     FieldFault,
@@ -19,13 +28,19 @@ from ..errors import (
     MaxSendsReached,
     NotFound,
     NotPending,
+    ProviderError,
+    ProviderRejected,
     ResendTooEarly,
+    TemporarilyUnavailable,
 )
 from .lookup import find
 from .ports import Claim, Clock, Remaining, Telemetry, Verifications, Watches
 from .sending import Sender, charge_sends, lease
 
 MAX_TAKE_OVERS = 1  # of a send that may have been sent
+
+# Seconds from the start; AWS takes feedback on a message for an hour.
+_FEEDBACK_WITHIN = 3_300
 
 _FIRST_RETRY, _LAST_RETRY = 15, 300  # seconds between looks while providers are unavailable
 
@@ -68,18 +83,10 @@ class Resend:
         if changed := self.verifications.claim(seen, claim, charges, remaining):
             self._refuse(changed, now)
             raise ResendTooEarly("Another send was just made.", retry_after=RESEND_INTERVAL)
-        send = self.sender.send(seen, record.details, claim, remaining)
-        if send.outcome == SendOutcome.REJECTED:
+        sent = self.sender.send(record, claim, remaining)
+        if sent.sends[-1].outcome == Outcome.REJECTED:
             raise DeliveryFailed("No provider took the message.", verification_id=verification_id)
-        claimed = replace(
-            seen,
-            sends=claim.number,
-            channel=claim.channel,
-            sent_at=claim.sent_at,
-            lease_until=claim.lease_until,
-            take_overs=claim.take_overs,
-        )
-        return replace(record, verification=claimed, sends=(*record.sends, send))
+        return sent
 
     @staticmethod
     def _refuse(verification: Verification, now: int) -> None:
@@ -95,7 +102,8 @@ class Resend:
     def _check_channel(self, verification: Verification, channel: Channel) -> None:
         if channel not in Destination(verification.to or "").channels:
             raise InvalidFields(faults=[FieldFault("channel", "does not reach this destination")])
-        if not verification.test and not self.sender.route.serves(channel):
+        to, country = verification.to or "", verification.country
+        if not verification.test and not self.sender.route.serves(channel, to, country):
             raise InvalidFields(faults=[FieldFault("channel", "has no provider in this stack")])
 
 
@@ -126,19 +134,24 @@ class LookAfter:
             return
         seen, last = record.verification, record.last_send
         if seen.status_at(now) != Status.PENDING:
-            return
-        if last is None and seen.lease_until > now:
+            self._feed_back(record)
+        elif last is None and seen.lease_until > now:
             # Whoever claimed it may still be sending.
             wait = seconds_until(seen.lease_until, now)
             self.watches.watch(token, claimed, wait, tries)
-        elif last is None or last.outcome == SendOutcome.UNKNOWN:
+        elif last is None or last.outcome == Outcome.UNKNOWN:
             # It may have been sent, so this is done once: one duplicate at the most.
             if seen.take_overs < MAX_TAKE_OVERS:
                 self._try_again(record, seen.take_overs + 1, tries, remaining)
-        elif last.outcome == SendOutcome.UNAVAILABLE:
-            self._try_again(record, seen.take_overs, tries, remaining)
-        elif last.outcome == SendOutcome.ACCEPTED:
-            self._send_by_itself(record, remaining)
+            else:
+                self._go_on(record, last, remaining)
+        elif last.outcome == Outcome.UNAVAILABLE:
+            if record.next_channel and _is_due(seen, last, now):
+                self._go_on(record, last, remaining)
+            else:
+                self._try_again(record, seen.take_overs, tries, remaining)
+        elif last.outcome == Outcome.ACCEPTED:
+            self._go_on(record, last, remaining)
 
     def _try_again(self, record: Record, take_overs: int, tries: int, remaining: Remaining) -> None:
         """Try the last send once more; it is not counted again."""
@@ -147,21 +160,55 @@ class LookAfter:
         wait = max(after_lease(claim), min(_LAST_RETRY, _FIRST_RETRY * 2**tries))
         self._claim_and_send(record, claim, (), wait, tries + 1, remaining)
 
-    def _send_by_itself(self, record: Record, remaining: Remaining) -> None:
-        """Send again when it is time and the verification was started with `resend_after`."""
+    def _go_on(self, record: Record, last: Send | None, remaining: Remaining) -> None:
+        """Send by itself when it is time, or wait until then, or for the end."""
         seen, now = record.verification, self.clock()
-        if seen.resend_after is None or not _may_send_by_itself(seen):
-            return
-        due = seen.sent_at + seen.resend_after * 1000
-        if due > now:
+        channel = record.next_channel if seen.channels else seen.channel
+        if last is None or channel is None or not _may_send_by_itself(seen):
+            self._await_end(record)
+        elif _is_due(seen, last, now):
+            self._send_by_itself(record, channel, remaining)
+        elif seen.resend_after is None:  # a report may come, and brings a look of its own
+            self._await_end(record)
+        else:
+            due = _due_at(last, seen.resend_after)
             self.watches.watch(seen.token, seen.sent_at, seconds_until(due, now))
-            return
-        claim = Claim(seen.sends + 1, seen.channel, now, lease(now, remaining), automatic=True)
+
+    def _send_by_itself(self, record: Record, channel: Channel, remaining: Remaining) -> None:
+        seen, now = record.verification, self.clock()
+        claim = Claim(seen.sends + 1, channel, now, lease(now, remaining), automatic=True)
         charges = charge_sends(self.send_limits, seen)
         try:
             self._claim_and_send(record, claim, charges, after_lease(claim), 0, remaining)
         except LimitExceeded:
             self.telemetry.warn("automatic_send_over_limit", verification_id=str(seen.id))
+
+    def _await_end(self, record: Record) -> None:
+        """Look again when the verification has ended, if a provider wants to know how."""
+        seen, now = record.verification, self.clock()
+        latest = seen.created_at + _FEEDBACK_WITHIN * 1000
+        if _wanting_feedback(record) and now < latest:
+            wait = seconds_until(min(seen.valid_until, latest), now)
+            self.watches.watch(seen.token, seen.sent_at, wait)
+
+    def _feed_back(self, record: Record) -> None:
+        """Tell providers whether their messages were of use.
+
+        Raises:
+            TemporarilyUnavailable: a provider is out of reach; SQS brings the message back.
+        """
+        status = record.verification.status_at(self.clock())
+        if status == Status.CANCELED:  # nobody knows
+            return
+        for done in _wanting_feedback(record):
+            try:
+                self.sender.route.feed_back(done, received=status == Status.VERIFIED)
+            except ProviderRejected as error:
+                self.telemetry.warn(
+                    "feedback_rejected", provider=error.provider, vendor_code=error.vendor_code
+                )
+            except ProviderError as error:
+                raise TemporarilyUnavailable from error
 
     def _claim_and_send(
         self,
@@ -180,7 +227,7 @@ class LookAfter:
         except NotFound:
             return
         if changed is None:  # else somebody was faster, or it ended: the look finds another claim
-            self.sender.send(seen, record.details, claim, remaining)
+            self.sender.send(record, claim, remaining)
 
 
 def seconds_until(moment: int, now: int) -> int:
@@ -191,6 +238,23 @@ def seconds_until(moment: int, now: int) -> int:
 def after_lease(claim: Claim) -> int:
     """Seconds from a claim until the look at it, when nobody can be sending under it any more."""
     return seconds_until(claim.lease_until, claim.sent_at) + 1
+
+
+def _is_due(verification: Verification, last: Send, now: int) -> bool:
+    """Whether to send by itself now: nothing arrived, or there was no success for too long."""
+    if verification.channels and last.delivery == Delivery.UNDELIVERED:
+        return True
+    after = verification.resend_after
+    return after is not None and _due_at(last, after) <= now
+
+
+def _due_at(last: Send, resend_after: int) -> int:
+    """Epoch milliseconds; from the first time that a provider was asked to do the send."""
+    return last.tries[0].at + resend_after * 1000
+
+
+def _wanting_feedback(record: Record) -> list[Try]:
+    return [one for send in record.sends for one in send.tries if one.feedback]
 
 
 def _may_send_by_itself(verification: Verification) -> bool:

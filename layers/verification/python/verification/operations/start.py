@@ -18,7 +18,7 @@ from ..domain.identifiers import VerificationId, make_token
 from ..domain.limits import Charge, Limits
 from ..domain.messages import TemplateError, check
 from ..domain.policy import AUTOMATIC_SENDS, LONG_VALIDITY, SHORT_CODE, Client
-from ..domain.verification import Channel, Details, Record, SendOutcome, Status, Verification
+from ..domain.verification import Channel, Details, Outcome, Record, Status, Verification
 from ..errors import (
     DeliveryFailed,
     FieldFault,
@@ -49,6 +49,7 @@ class StartCommand:
     """What to verify, checked and normalised.
 
     Args:
+        fallback: the channels to go on to, in order, after `channel`.
         idempotency_key: the caller's; None makes every start a new one.
         request: the request in one canonical spelling, so that a repeat can be told from
             another request under the same key.
@@ -63,6 +64,7 @@ class StartCommand:
     max_sends: int
     request: bytes
     resend_after: int | None = None
+    fallback: tuple[Channel, ...] = ()
     details: Details | None = None
     brand: str | None = None
     locale: str | None = None
@@ -99,7 +101,8 @@ class Start:
         """Start a verification, or find the one that the same request started before.
 
         Raises:
-            InvalidFields: the channel has no provider, or the template cannot be used.
+            InvalidFields: a channel has no provider, or none that takes such a code, or the
+                template cannot be used.
             IdempotencyConflict: the key was used for another request.
             LimitExceeded: too many sends to, or guesses for, this destination.
             DeliveryFailed: no provider takes the message and none will.
@@ -119,10 +122,9 @@ class Start:
         self.telemetry.started(verification)
         if command.validity > LONG_VALIDITY:
             self.telemetry.warn("long_validity", validity=command.validity)
-        details = command.details or Details()
+        record = Record(verification, command.details or Details())
         claim = Claim(1, command.channel, now, verification.lease_until)
-        send = self.sender.send(verification, details, claim, remaining)
-        return _answer(Record(verification, details, (send,)), replayed=False)
+        return _answer(self.sender.send(record, claim, remaining), replayed=False)
 
     def _make(self, command: StartCommand, now: int, remaining: Remaining) -> Verification:
         identity = self.identity_key()
@@ -149,9 +151,7 @@ class Start:
             sent_at=now,
             lease_until=lease(now, remaining),
             brand=command.brand or command.client.profile.brand,
-            max_auto_sends=min(AUTOMATIC_SENDS, command.max_sends - 1)
-            if command.resend_after
-            else 0,
+            max_auto_sends=min(_automatic_sends(command), command.max_sends - 1),
             resend_after=command.resend_after,
             to=command.to.value,
             destination_hash=hash_destination(identity, command.to.value),
@@ -164,6 +164,7 @@ class Start:
             reference=command.reference,
             detailed=command.details is not None,
             test=test is not None,
+            channels=",".join((command.channel, *command.fallback)) if command.fallback else None,
         )
 
     def _token(self, command: StartCommand, identity: bytes) -> str:
@@ -177,15 +178,29 @@ class Start:
         return test if test and now < test.until else None
 
     def _check(self, command: StartCommand, verification: Verification) -> None:
-        if not verification.test and not self.sender.route.serves(command.channel):
-            raise InvalidFields(faults=[FieldFault("channel", "has no provider in this stack")])
-        content = content_of(verification, command.details or Details(), verification.created_at)
+        for channel in (command.channel, *command.fallback):
+            if not verification.test and (fault := self._route_fault(command, channel)):
+                raise InvalidFields(faults=[fault])
+        record = Record(verification, command.details or Details())
+        content = content_of(record, verification.created_at)
         try:
             # On every channel, so that no later send of it can find the template unfit.
             for channel in command.to.channels:
                 check(channel, content, verification.code_length)
         except TemplateError as error:
             raise InvalidFields(faults=[FieldFault(error.field, str(error))]) from error
+
+    def _route_fault(self, command: StartCommand, channel: Channel) -> FieldFault | None:
+        route, place = self.sender.route, (channel, command.to.value, command.to.country)
+        if not route.serves(*place):
+            return FieldFault("channel", f"{channel} has no provider in this stack")
+        faults = [
+            terms.fault(command.code_length, command.validity, command.max_attempts)
+            for terms in route.terms(*place)
+        ]
+        if faults and (first := faults[0]) and all(faults):
+            return FieldFault(*first)
+        return None
 
     def _charges(self, command: StartCommand, verification: Verification) -> list[Charge]:
         charges = charge_sends(self.limits.sends, verification)
@@ -210,8 +225,15 @@ class Start:
 
 def _answer(record: Record, replayed: bool) -> Started:
     last = record.last_send
-    if last and last.number == 1 and last.outcome == SendOutcome.REJECTED:
+    if last and last.number == 1 and last.outcome == Outcome.REJECTED:
         raise DeliveryFailed(
             "No provider took the message.", verification_id=str(record.verification.id)
         )
     return Started(record, replayed)
+
+
+def _automatic_sends(command: StartCommand) -> int:
+    """How many sends nobody has to ask for: one on each other channel, else one more."""
+    if command.fallback:
+        return len(command.fallback)
+    return AUTOMATIC_SENDS if command.resend_after else 0

@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from ..domain.codes import HASH_BYTES, code_mac, hash_destination, keyed_hash
 from ..domain.identifiers import parse_id
 from ..domain.verification import Guess, Verdict, Verification
-from ..errors import IdempotencyConflict, NotFound
-from .ports import Clock, CodeKeys, IdentityKey, Random, Telemetry, Verifications
+from ..errors import IdempotencyConflict, NotFound, ProviderError, VerifierUnavailable
+from .ports import (
+    Clock,
+    CodeKeys,
+    IdentityKey,
+    Random,
+    Remaining,
+    Telemetry,
+    Verifications,
+    Verifiers,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +42,41 @@ class Verify:
     verifications: Verifications
     code_keys: CodeKeys
     identity_key: IdentityKey
+    verifiers: Verifiers
     telemetry: Telemetry
     clock: Clock
     random: Random
 
-    def __call__(self, command: VerifyCommand) -> tuple[Verification, Verdict]:
+    def __call__(
+        self, command: VerifyCommand, remaining: Remaining
+    ) -> tuple[Verification, Verdict]:
         """Count and judge one guess.
+
+        Where a provider made the code: count, ask it, settle. Nobody is asked about a guess
+        that was not counted before.
 
         Raises:
             NotFound: the client has no such verification, for this `to` and `purpose`.
             IdempotencyConflict: the key came with another code just before.
+            VerifierUnavailable: counted, but the provider that made the code has no answer.
             TemporarilyUnavailable: not judged; it may have been counted.
         """
         verification_id = parse_id(command.id)
         key = self.code_keys.get(verification_id.kid) if verification_id else None
         if verification_id is None or key is None:
             raise NotFound
-        found = self.verifications.guess(
-            Guess(
-                verification_id,
-                command.client_id,
-                code_mac(key, command.id, command.code),
-                self._request_key(command),
-                self.clock(),
-                hash_destination(self.identity_key(), command.to) if command.to else None,
-                command.purpose,
-            )
+        guess = Guess(
+            verification_id,
+            command.client_id,
+            code_mac(key, command.id, command.code),
+            self._request_key(command),
+            self.clock(),
+            hash_destination(self.identity_key(), command.to) if command.to else None,
+            command.purpose,
         )
+        found = self.verifications.guess(guess)
+        if found and found[1].unsettled:
+            found = self._ask_verifier(guess, command.code, *found, remaining)
         if found is None:
             raise NotFound
         verification, verdict = found
@@ -67,6 +84,33 @@ class Verify:
             raise IdempotencyConflict
         self.telemetry.judged(verification, verdict)
         return verification, verdict
+
+    def _ask_verifier(
+        self,
+        guess: Guess,
+        code: str,
+        counted: Verification,
+        verdict: Verdict,
+        remaining: Remaining,
+    ) -> tuple[Verification, Verdict] | None:
+        try:
+            reason = self.verifiers(counted.verifier or "").check(
+                counted.verifier_ref or "",
+                counted.to or "",
+                code,
+                repeated=verdict.repeated,
+                remaining=remaining,
+            )
+        except ProviderError as error:
+            self.telemetry.verifier_failed(counted, error)
+            raise VerifierUnavailable(
+                "The attempt is spent; repeat it with its Idempotency-Key to ask again.",
+                verification_id=str(counted.id),
+            ) from error
+        if reason is None:
+            return self.verifications.confirm(guess)
+        self.verifications.dismiss(guess)
+        return counted, Verdict(False, reason)
 
     def _request_key(self, command: VerifyCommand) -> bytes:
         if command.idempotency_key is None:

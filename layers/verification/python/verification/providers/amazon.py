@@ -1,37 +1,93 @@
-"""What the messengers on AWS share: how their errors are read."""
+"""What the providers on AWS share: one call, never repeated, and how its errors are read."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError, ConnectionError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, SSLError
 
 from ..aws import NO_ANSWER, error_code, is_not_now, is_unavailable
-from ..errors import ProviderError, ProviderRejected, ProviderSilent, ProviderUnavailable
+from ..errors import (
+    ProviderError,
+    ProviderRefused,
+    ProviderRejected,
+    ProviderSilent,
+    ProviderUnavailable,
+)
+
+MAX_CODE = 64  # characters of a vendor code that are kept
+MAX_ID = 256  # characters
+
+# What botocore's parsers raise on an answer that has not the shape it should have.
+_SENSELESS = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
+_NOT_NOW = {"429", "KMSThrottling"}  # beside those that every service has
+_CODE = re.compile(r"[A-Za-z0-9_.:/-]+")
 
 
-def send(provider: str, operation: Callable[..., Any], **parameters: Any) -> str:
-    """Call an operation of AWS that sends, once; the id of the message.
+def call(
+    provider: str, operation: Callable[..., Any], rejections: Collection[str], **parameters: Any
+) -> Mapping[str, Any]:
+    """Call an operation of AWS once.
+
+    Args:
+        rejections: the errors that say no to this message alone, as `Code` or `Code/Reason`;
+            each other one would meet any message of ours.
+        parameters: of the operation; those that are None are left out.
 
     Raises:
-        ProviderUnavailable: no connection, or "not now": throttled, 503.
+        ProviderUnavailable: no connection, or "not now": throttled, 429, 503.
         ProviderSilent: asked, and no answer or one that says nothing, as other 5xx do.
-        ProviderRejected: any other error; its code is kept.
+        ProviderRejected: one of the rejections.
+        ProviderRefused: any other error; no certificate we trust; botocore would not ask.
     """
+    given = {name: value for name, value in parameters.items() if value is not None}
     try:
-        return str(operation(**parameters)["MessageId"])
-    except KeyError as error:
-        raise ProviderSilent(provider, "NoMessageId") from error
+        answer: Mapping[str, Any] = operation(**given)
+    except SSLError as error:
+        raise ProviderRefused(provider, type(error).__name__) from error
     except ConnectionError as error:  # botocore's: nothing got there
         raise ProviderUnavailable(provider, type(error).__name__) from error
     except NO_ANSWER as error:
         raise ProviderSilent(provider, type(error).__name__) from error
-    except ParamValidationError as error:
-        raise ProviderRejected(provider, "ParamValidationError") from error
+    except BotoCoreError as error:  # parameters or credentials that cannot be sent
+        raise ProviderRefused(provider, type(error).__name__) from error
     except ClientError as error:
-        raise _kind(error)(provider, error_code(error)) from error
+        raise _read(provider, error, rejections) from error
+    except _SENSELESS as error:
+        raise ProviderSilent(provider, "SenselessAnswer") from error
+    return answer
 
 
-def _kind(error: ClientError) -> type[ProviderError]:
-    if is_not_now(error):
-        return ProviderUnavailable
-    return ProviderSilent if is_unavailable(error) else ProviderRejected
+def send(
+    provider: str, operation: Callable[..., Any], rejections: Collection[str], **parameters: Any
+) -> str:
+    """Call an operation that sends; the id of the message.
+
+    Raises:
+        ProviderError: as call(); ProviderSilent too when the answer has no id.
+    """
+    return message_id(provider, call(provider, operation, rejections, **parameters), "MessageId")
+
+
+def message_id(provider: str, answer: Mapping[str, Any], name: str) -> str:
+    """The id that an answer has under this name.
+
+    Raises:
+        ProviderSilent: there is none, or it is not 1 to 256 printable characters.
+    """
+    value = answer.get(name)
+    if not (isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()):
+        raise ProviderSilent(provider, "NoMessageId")
+    return value
+
+
+def _read(provider: str, error: ClientError, rejections: Collection[str]) -> ProviderError:
+    code, reason = error_code(error), error.response.get("Reason")
+    name = f"{code}/{reason}" if reason else code
+    kept = name[:MAX_CODE] if _CODE.fullmatch(name) else "UnreadableCode"
+    if is_not_now(error) or code in _NOT_NOW:
+        return ProviderUnavailable(provider, kept)
+    if is_unavailable(error):
+        return ProviderSilent(provider, kept)
+    kind = ProviderRejected if name in rejections else ProviderRefused
+    return kind(provider, kept)

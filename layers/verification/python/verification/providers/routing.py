@@ -1,93 +1,176 @@
-"""The providers of each channel, tried in order."""
+"""The providers of each channel and country, asked in order until one takes the send."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from ..domain.messages import Message
-from ..domain.verification import Channel
+from ..domain.routes import Routes
+from ..domain.verification import Channel, Outcome, Try
 from ..errors import (
     ConfigurationError,
     ProviderError,
+    ProviderRefused,
     ProviderRejected,
     ProviderSilent,
     ProviderUnavailable,
 )
-from ..operations.ports import Messenger
+from ..operations.ports import (
+    NOBODY,
+    SEND_ROOM,
+    Clock,
+    Messenger,
+    Order,
+    TakesFeedback,
+    Terms,
+    Verifier,
+)
+from .circuit import Circuit
+
+_OUTCOMES: Mapping[type[ProviderError], Outcome] = {
+    ProviderRejected: Outcome.REJECTED,
+    ProviderRefused: Outcome.REJECTED,
+    ProviderUnavailable: Outcome.UNAVAILABLE,
+    ProviderSilent: Outcome.UNKNOWN,
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Offer:
-    """A provider that a stack has.
+    """What a provider can do.
 
     Args:
-        channels: what it carries.
-        build: makes it; called when it is first needed, since clients are the dearest part of
-            a cold start.
+        terms: for a verifier, what it can be asked for; None for a messenger.
     """
 
     channels: frozenset[Channel]
-    build: Callable[[], Messenger]
+    terms: Terms | None = None
+
+
+class Providers(Protocol):
+    """The providers of a stack, each made when it is first needed."""
+
+    def names(self) -> Iterable[str]:
+        """Those that this stack has, by their names in `ROUTES`."""
+        ...
+
+    def offer(self, name: str) -> Offer:
+        """What one of them can do."""
+        ...
+
+    def get(self, name: str) -> Messenger | Verifier:
+        """
+        Raises:
+            ProviderRefused: its settings are missing or wrong.
+        """
+        ...
+
+    def renew(self, name: str) -> bool:
+        """Read its settings again, where it refused us; whether they have changed."""
+        ...
 
 
 class Routing:
     """Routes of one stack.
 
     Args:
-        routes: for each channel the names of its providers.
-        offers: the providers this stack has, by name.
+        routes: which providers carry what.
+        clock: epoch milliseconds.
 
     Raises:
         ConfigurationError: a route names a provider that there is not, or that does not carry
             its channel.
     """
 
-    def __init__(
-        self,
-        routes: Mapping[Channel, tuple[str, ...]],
-        offers: Mapping[str, Offer],
-    ) -> None:
+    def __init__(self, routes: Routes, providers: Providers, clock: Clock) -> None:
         self._routes = routes
-        self._offers = offers
-        self._built: dict[str, Messenger] = {}
-        for channel, names in routes.items():
-            for name in names:
-                if name not in offers or channel not in offers[name].channels:
-                    carriers = sorted(n for n, offer in offers.items() if channel in offer.channels)
+        self._providers = providers
+        self._clock = clock
+        self._circuit = Circuit(clock)
+        self._offers: dict[str, Offer] = {}
+        for rule in routes.rules:
+            for name in rule.providers:
+                if name not in self._carriers(rule.channel, among=(name,)):
+                    carriers = self._carriers(rule.channel, among=providers.names())
                     raise ConfigurationError(
-                        f"ROUTES sends {channel} by {name}, "
-                        f"but in this stack {channel} goes by {' or '.join(carriers) or 'nothing'}."
+                        f"ROUTES sends {rule.channel} by {name}, but in this stack {rule.channel} "
+                        f"goes by {' or '.join(sorted(carriers)) or 'nothing'}."
                     )
+                self._offers[name] = providers.offer(name)
 
-    def serves(self, channel: Channel) -> bool:
-        return channel in self._routes
+    def _carriers(self, channel: Channel, among: Iterable[str]) -> list[str]:
+        names = set(self._providers.names())
+        return [n for n in among if n in names and channel in self._providers.offer(n).channels]
 
-    def send(
-        self, message: Message, to: str, channel: Channel, sender: str | None
-    ) -> tuple[str, str]:
-        """Try the providers in order, each once.
+    def serves(self, channel: Channel, to: str, country: str | None) -> bool:
+        return bool(self._routes.providers(channel, to, country))
 
-        Returns:
-            The name of the provider that took the message, and its message id.
+    def terms(self, channel: Channel, to: str, country: str | None) -> tuple[Terms, ...]:
+        found = [self._offers[name].terms for name in self._routes.providers(channel, to, country)]
+        return tuple(terms for terms in found if terms) if all(found) else ()
 
-        Raises:
-            ProviderRejected: all said no.
-            ProviderUnavailable: none took it, and one at least may later.
-            ProviderSilent: none took it for certain, and one at least may have sent it.
-        """
-        failures: list[ProviderError] = []
-        for name in self._routes.get(channel, ()):
-            try:
-                return name, self._provider(name).send(message, to, channel, sender)
-            except ProviderError as error:
-                failures.append(error)
-        # What is left to do depends on the worst that may be: sent already, then sent later.
-        for kind in (ProviderSilent, ProviderUnavailable, ProviderRejected):
-            for failure in failures:
-                if isinstance(failure, kind):
-                    raise failure
-        raise ProviderRejected("route", "no_provider")
+    def send(self, order: Order, later: Container[str] = ()) -> tuple[Try, ...]:
+        names = self._routes.providers(order.channel, order.to, order.country)
+        if not names:  # the routes have changed since the verification was started
+            return (self._failed(order, ProviderRejected(NOBODY, "no_route")),)
+        tries: list[Try] = []
+        # Those that keep failing, or failed this send before, have their turn after the others.
+        for name in sorted(names, key=lambda name: (self._circuit.is_open(name), name in later)):
+            if order.remaining() < SEND_ROOM:
+                return (*tries, self._failed(order, ProviderUnavailable(NOBODY, "no_time_left")))
+            tries.append(self._try(name, order))
+            if tries[-1].outcome == Outcome.ACCEPTED:
+                break
+        return tuple(tries)
 
-    def _provider(self, name: str) -> Messenger:
-        if name not in self._built:
-            self._built[name] = self._offers[name].build()
-        return self._built[name]
+    def _try(self, name: str, order: Order) -> Try:
+        terms = self._offers[name].terms
+        if terms and terms.fault(order.code_length, order.validity, order.max_attempts):
+            return self._failed(order, ProviderRejected(name, "outside_terms"))
+        try:
+            done = self._ask_twice(name, order)
+        except ProviderError as error:
+            done = self._failed(order, error)
+        # A refused number tells nothing of the provider: it answers.
+        well = done.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) and not done.refused
+        self._circuit.note(name, failed=not well)
+        return done
+
+    def _ask_twice(self, name: str, order: Order) -> Try:
+        """Once more when it refused us and its settings are new since we read them."""
+        try:
+            return self._ask(name, order)
+        except ProviderRefused:
+            if not self._providers.renew(name) or order.remaining() < SEND_ROOM:
+                raise
+        return self._ask(name, order)
+
+    def _ask(self, name: str, order: Order) -> Try:
+        provider = self._providers.get(name)
+        if isinstance(provider, Verifier):
+            message_id, delegated = provider.start(order), True
+        else:
+            message_id, delegated = provider.send(order), False
+        return Try(
+            provider=name,
+            channel=order.channel,
+            outcome=Outcome.ACCEPTED,
+            at=self._clock(),
+            message_id=message_id,
+            delegated=delegated,
+            feedback=isinstance(provider, TakesFeedback) and provider.takes_feedback,
+        )
+
+    def _failed(self, order: Order, error: ProviderError) -> Try:
+        return Try(
+            provider=error.provider,
+            channel=order.channel,
+            outcome=_OUTCOMES[type(error)],
+            at=self._clock(),
+            vendor_code=error.vendor_code,
+            refused=isinstance(error, ProviderRefused),
+        )
+
+    def feed_back(self, done: Try, *, received: bool) -> None:
+        provider = self._providers.get(done.provider)
+        if isinstance(provider, TakesFeedback) and done.message_id:
+            provider.feedback(done.message_id, received)

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..aws import reaching_aws
-from ..domain.messages import Message
 from ..domain.verification import Channel
 from ..errors import ProviderUnavailable, TemporarilyUnavailable
+from ..operations.ports import Order
 from ..storage import table
 
 KEEP_SECONDS = 3_600
@@ -27,20 +27,20 @@ class SandboxMessenger:
     """
 
     name = "sandbox"
-    channels = frozenset(Channel)
+    channels = frozenset(Channel) - {Channel.TOTP}  # of which nothing travels
 
     def __init__(self, client: Any, table_name: str, clock: Callable[[], int]) -> None:
         self._client = client
         self._table = table_name
         self._clock = clock
 
-    def send(self, message: Message, to: str, channel: Channel, sender: str | None) -> str:
+    def send(self, order: Order) -> str:
         """Keep a message; see `Messenger.send`."""
         now, message_id = self._clock(), str(uuid.uuid4())
-        item = table.sandbox_key(to, now, message_id) | {
+        item = table.sandbox_key(order.to, now, message_id) | {
             "schema_version": table.VERSION,
-            "channel": {"S": channel},
-            "text": {"S": message.text},
+            "channel": {"S": order.channel},
+            "text": {"S": order.render(order.channel).text},
             "expires_at": {"N": str(now // 1000 + KEEP_SECONDS)},
         }
         try:

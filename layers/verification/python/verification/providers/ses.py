@@ -2,9 +2,12 @@
 
 from typing import Any
 
-from ..domain.messages import Message
 from ..domain.verification import Channel
+from ..operations.ports import Order
 from .amazon import send
+
+# SES says the first of a message's content, and of an address that its sandbox does not know.
+_REJECTIONS = frozenset({"MessageRejected", "BadRequestException"})
 
 
 class SesMessenger:
@@ -13,7 +16,7 @@ class SesMessenger:
     Args:
         client: a low-level SES v2 client that never repeats.
         default_sender: the address e-mail comes from; verified in SES.
-        configuration_set: SES's name for how it follows the messages; may be None.
+        configuration_set: SES's name for how it follows the messages; None for no reports.
     """
 
     name = "ses"
@@ -24,21 +27,22 @@ class SesMessenger:
         self._default_sender = default_sender
         self._configuration_set = configuration_set
 
-    def send(self, message: Message, to: str, channel: Channel, sender: str | None) -> str:
+    def send(self, order: Order) -> str:
         """Send one e-mail, as text and HTML; see `Messenger.send`."""
+        message = order.render(order.channel)
         body = {"Text": _utf8(message.text)}
         if message.html:
             body["Html"] = _utf8(message.html)
-        options = {}
-        if self._configuration_set:
-            options["ConfigurationSetName"] = self._configuration_set
+        tag = {"Name": "report_token", "Value": order.report_token(self.name)}
         return send(
             self.name,
             self._client.send_email,
-            FromEmailAddress=sender or self._default_sender,
-            Destination={"ToAddresses": [to]},
+            _REJECTIONS,
+            FromEmailAddress=order.sender or self._default_sender,
+            Destination={"ToAddresses": [order.to]},
             Content={"Simple": {"Subject": _utf8(message.subject or ""), "Body": body}},
-            **options,
+            ConfigurationSetName=self._configuration_set,
+            EmailTags=[tag] if self._configuration_set else None,
         )
 
 

@@ -5,9 +5,12 @@ AWS answers when it has queued the message; whether it arrived stands in CloudWa
 
 from typing import Any
 
-from ..domain.messages import Message
 from ..domain.verification import Channel
+from ..operations.ports import Order
 from .amazon import send
+
+# `InvalidParameter` is what a number that is none gets.
+_REJECTIONS = frozenset({"InvalidParameter", "ParameterValueInvalid", "ValidationException"})
 
 
 class SnsMessenger:
@@ -25,18 +28,19 @@ class SnsMessenger:
         self._client = client
         self._default_sender = default_sender
 
-    def send(self, message: Message, to: str, channel: Channel, sender: str | None) -> str:
+    def send(self, order: Order) -> str:
         """Publish to a phone number; see `Messenger.send`."""
         attributes = {"AWS.SNS.SMS.SMSType": "Transactional"}
-        if from_whom := sender or self._default_sender:
+        if from_whom := order.sender or self._default_sender:
             number = from_whom.startswith("+")
             kind = "AWS.MM.SMS.OriginationNumber" if number else "AWS.SNS.SMS.SenderID"
             attributes[kind] = from_whom
         return send(
             self.name,
             self._client.publish,
-            PhoneNumber=to,
-            Message=message.text,
+            _REJECTIONS,
+            PhoneNumber=order.to,
+            Message=order.render(order.channel).text,
             MessageAttributes={
                 name: {"DataType": "String", "StringValue": value}
                 for name, value in attributes.items()

@@ -1,20 +1,21 @@
-"""Keys in Secrets Manager, remembered by each process.
+"""Secrets in Secrets Manager, remembered by each process.
 
 Code keys are one JSON object: a one-character key id for each key, and `newest`, which says
 which one new verifications use: `{"newest": "b", "a": "…", "b": "…"}`. The identity key is
-`{"key": "…"}`.
+`{"key": "…"}`. The providers' settings are one object by provider, read when one is first needed,
+and again when one refuses us: new credentials work without a deployment.
 """
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..aws import reaching_aws
 from ..errors import ConfigurationError, TemporarilyUnavailable
 
 MAX_AGE_SECONDS = 300  # how long a process may go on with keys it read: see "Rotating" in docs
-LOOK_AGAIN_SECONDS = 60  # at most this often for a key id that nobody knows
+LOOK_AGAIN_SECONDS = 60  # at most this often for a key id nobody knows, or a provider's refusal
 MIN_KEY_LENGTH = 32
 
 _KID = re.compile(r"[a-z0-9]")
@@ -111,6 +112,43 @@ class StoredIdentityKey:
         if self._key is None:
             self._key = _key(self._secret_id, _read(self._client, self._secret_id), "key")
         return self._key
+
+
+class StoredProviderSettings:
+    """The secret.
+
+    Args:
+        client: a low-level Secrets Manager client.
+        secret_id: name or ARN of the secret.
+        clock: epoch milliseconds.
+    """
+
+    def __init__(self, client: Any, secret_id: str, clock: Callable[[], int]) -> None:
+        self._client = client
+        self._secret_id = secret_id
+        self._clock = clock
+        self._read_at = 0
+        self._settings: Mapping[str, Any] | None = None
+
+    def get(self, provider: str) -> Any:
+        """What the secret says of a provider; None when it says nothing.
+
+        Raises:
+            ConfigurationError: the secret is no JSON object.
+            TemporarilyUnavailable: Secrets Manager is out of reach.
+        """
+        if self._settings is None:
+            self._settings = self._read()
+        return self._settings.get(provider)
+
+    def look_again(self) -> None:
+        """Forget what is known, unless it was read within the last minute."""
+        if self._clock() - self._read_at >= LOOK_AGAIN_SECONDS * 1000:
+            self._settings = None
+
+    def _read(self) -> Mapping[str, Any]:
+        self._read_at = self._clock()
+        return _read(self._client, self._secret_id)
 
 
 def _read(client: Any, secret_id: str) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
     SessionsTable                                  pk                              sk
     verification                                   V#<token>                       V
-    its details (if any) and its recorded sends    V#<token>                       D
+    its details, recorded sends and reports        V#<token>                       D
     count of one limit in one window               L#<name>#<rule>#<subject>#<n>   L
+    which send a vendor's message belongs to       M#<provider>#<message id>       M
     message of the sandbox provider                S#<destination>                 <time>#<id>
 
     DirectoryTable                                 pk                              sk
@@ -18,18 +19,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..domain.limits import Charge
+from ..domain.report import Report
 from ..domain.verification import (
     DETAIL_NAMES,
     Channel,
+    Delivery,
     Details,
+    Outcome,
     Record,
     Send,
-    SendOutcome,
     Status,
+    Try,
     Verification,
 )
 
-VERSION = {"N": "1"}  # of the items' shape, as their attribute `schema_version`
+VERSION = {"N": "2"}  # of the items' shape, as their attribute `schema_version`
 INDEX = "by_destination"
 
 type Item = dict[str, dict[str, Any]]
@@ -69,6 +73,10 @@ _TYPES = {
     "reference": "S",
     "detailed": "BOOL",
     "test": "BOOL",
+    "channels": "S",
+    "verifier": "S",
+    "verifier_ref": "S",
+    "settled_key": "B",
 }
 _ENUMS = {"status": Status, "channel": Channel}
 
@@ -88,6 +96,8 @@ def read_value(attribute: Mapping[str, Any]) -> Any:
         return int(value)
     if kind == "M":
         return {name: read_value(member) for name, member in value.items()}
+    if kind == "L":
+        return [read_value(member) for member in value]
     return value
 
 
@@ -107,6 +117,10 @@ def limit_key(charge: Charge, now: int) -> Item:
 
 def client_key(client_id: str) -> Item:
     return {"pk": {"S": f"C#{client_id}"}, "sk": {"S": "C"}}
+
+
+def message_key(provider: str, message_id: str) -> Item:
+    return {"pk": {"S": f"M#{provider}#{message_id}"}, "sk": {"S": "M"}}
 
 
 def sandbox_key(to: str, now: int, message_id: str) -> Item:
@@ -152,23 +166,39 @@ def write_details(verification: Verification, details: Details) -> Item:
     return item
 
 
+_TRY_TYPES = {
+    "provider": "S",
+    "channel": "S",
+    "outcome": "S",
+    "at": "N",
+    "message_id": "S",
+    "vendor_code": "S",
+    "refused": "BOOL",
+    "delegated": "BOOL",
+    "feedback": "BOOL",
+}
+
+
 def write_send(send: Send) -> dict[str, Any]:
-    values = {
-        "channel": ("S", send.channel),
-        "provider": ("S", send.provider),
-        "outcome": ("S", send.outcome),
-        "at": ("N", send.at),
-        "claimed": ("N", send.claimed),
-        "message_id": ("S", send.message_id),
-        "vendor_code": ("S", send.vendor_code),
-    }
     return {
         "M": {
-            name: write_value(kind, value)
-            for name, (kind, value) in values.items()
-            if value is not None
+            "claimed": write_value("N", send.claimed),
+            "outcome": write_value("S", send.outcome),
+            "tries": {"L": [_write_try(one) for one in send.tries]},
         }
     }
+
+
+def _write_try(one: Try) -> dict[str, Any]:
+    values = ((name, kind, getattr(one, name)) for name, kind in _TRY_TYPES.items())
+    return {"M": {n: write_value(k, v) for n, k, v in values if v is not None and v is not False}}
+
+
+def write_report(report: Report, now: int) -> dict[str, Any]:
+    written = {"delivery": write_value("S", report.delivery), "at": write_value("N", now)}
+    if report.vendor_code:
+        written["vendor_code"] = write_value("S", report.vendor_code)
+    return {"M": written}
 
 
 def send_name(number: int) -> str:
@@ -176,16 +206,28 @@ def send_name(number: int) -> str:
     return f"send_{number}"
 
 
-def _read_send(number: int, values: Mapping[str, Any]) -> Send:
+def report_name(number: int, provider: str) -> str:
+    """The attribute of a provider's report on a send."""
+    return f"report_{number}_{provider}"
+
+
+def _read_send(verification: Verification, number: int, beside: Mapping[str, Any]) -> Send:
+    written = beside[send_name(number)]
+
+    def read_try(values: Mapping[str, Any]) -> Try:
+        enums = {"channel": Channel(values["channel"]), "outcome": Outcome(values["outcome"])}
+        report = beside.get(report_name(number, values["provider"]))
+        # Reports on an older life of this id, and on what was not taken, say nothing.
+        counts = report and report["at"] >= verification.created_at
+        taken = enums["outcome"] in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+        delivery = Delivery(report["delivery"]) if report and counts and taken else None
+        return Try(**{**values, **enums, "report": delivery})
+
     return Send(
         number=number,
-        channel=Channel(values["channel"]),
-        provider=values["provider"],
-        outcome=SendOutcome(values["outcome"]),
-        at=values["at"],
-        claimed=values["claimed"],
-        message_id=values.get("message_id"),
-        vendor_code=values.get("vendor_code"),
+        claimed=written["claimed"],
+        outcome=Outcome(written["outcome"]),
+        tries=tuple(map(read_try, written["tries"])),
     )
 
 
@@ -197,7 +239,7 @@ def read_record(items: list[Mapping[str, Any]]) -> Record | None:
     verification = read_verification(by_kind["V"])
     beside = {name: read_value(value) for name, value in by_kind.get("D", {}).items()}
     sends = (
-        _read_send(number, beside[send_name(number)])
+        _read_send(verification, number, beside)
         for number in range(1, verification.sends + 1)
         if send_name(number) in beside
     )

@@ -19,8 +19,10 @@ from botocore.exceptions import ClientError
 from ..aws import error_code, reaching_aws
 from ..domain.identifiers import TOKEN, VerificationId
 from ..domain.limits import Charge
+from ..domain.report import Report
 from ..domain.verification import (
     DETAIL_NAMES,
+    Delivery,
     Details,
     Guess,
     Record,
@@ -39,7 +41,7 @@ from ..errors import (
     NotFound,
     TemporarilyUnavailable,
 )
-from ..operations.ports import SEND_ROOM, Claim, Page, Remaining
+from ..operations.ports import SEND_ROOM, Claim, Page, Remaining, SendId
 from . import table
 
 # The parts of the conditions, by name.
@@ -55,6 +57,7 @@ _IS_LIVE = f"{_IS_PENDING} AND {_IS_VALID} AND {_HAS_ATTEMPTS_LEFT} AND {_IS_NOT
 _CONFLICT_BASE, _CONFLICT_CAP = 0.02, 0.5  # seconds, between tries after a TransactionConflict
 _UPDATE_TRIES = 6  # of a single write that meets a transaction: about a second in all
 _BATCH_TRIES = 6  # of a batch that DynamoDB answers in part
+_ORPHAN_SECONDS = 3_600  # that a report stays whose send is not recorded, now or ever
 _CURSOR = re.compile(f"(?P<created>[0-9]{{1,14}})-(?P<token>{TOKEN})")
 
 
@@ -136,6 +139,16 @@ class DynamoDbVerifications:
                     raise
             time.sleep(_delay(tries))
         raise TemporarilyUnavailable(retry_after=1)
+
+    def _update_if(self, key: table.Item, **update: Any) -> bool:
+        """Do one write if its condition holds; whether it did."""
+        try:
+            self._update(key, **update)
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
 
     @staticmethod
     def _refused(
@@ -236,21 +249,121 @@ class DynamoDbVerifications:
         # An older life of this id may have left details, which TTL has not deleted yet: without
         # details of its own, this one takes them away rather than keep them longer.
         left = () if verification.detailed else DETAIL_NAMES
-        self._update(
+        self._update_if(
             table.details_key(verification.token),
             UpdateExpression=(
                 "SET #send = :send, expires_at = :ttl, schema_version = :version "
                 + (f"REMOVE {_names('#d', left)}" if left else "")
             ),
+            ConditionExpression="attribute_not_exists(#send) OR #send.claimed <= :claimed",
             ExpressionAttributeNames={"#send": table.send_name(send.number), **_named("#d", left)},
             ExpressionAttributeValues={
                 ":send": table.write_send(send),
+                ":claimed": {"N": str(send.claimed)},
                 ":ttl": {"N": str(verification.expires_at)},
                 ":version": table.VERSION,
             },
         )
 
-    def cancel(self, verification_id: VerificationId, client_id: str) -> bool:
+    def adopt(self, verification: Verification, adopted: Verification) -> None:
+        names = ("channel", "code_mac", "verifier", "verifier_ref")
+        item = table.write_verification(adopted)
+        there = [name for name in names if name in item]
+        gone = [name for name in names if name not in item]
+        self._update_if(
+            table.verification_key(verification.token),
+            UpdateExpression="SET "
+            + ", ".join(f"{name} = :{name}" for name in there)
+            + (f" REMOVE {', '.join(gone)}" if gone else ""),
+            ConditionExpression=f"{_IS_PENDING} AND {_IS_NOT_VERIFIED} AND sent_at = :claimed",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":pending": {"S": Status.PENDING},
+                ":claimed": {"N": str(verification.sent_at)},
+                **{f":{name}": item[name] for name in there},
+            },
+        )
+
+    def confirm(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+        # From now on the guess is the code: all that speaks of codes works as with one of ours.
+        try:
+            answer = self._update(
+                table.verification_key(guess.id.token),
+                UpdateExpression=(
+                    "SET code_mac = :mac, last_guess = :mac, guess_key = :key, settled_key = :key"
+                ),
+                ConditionExpression=f"{_IS_OWN} AND {_IS_PENDING} AND {_IS_NOT_VERIFIED}",
+                ExpressionAttributeNames={"#status": "status"},
+                ExpressionAttributeValues={
+                    ":mac": {"B": guess.mac},
+                    ":key": {"B": guess.key},
+                    ":client": {"S": guess.client_id},
+                    ":kid": {"S": guess.id.kid},
+                    ":pending": {"S": Status.PENDING},
+                },
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            item: Any = error.response.get("Item")
+            return self._refused(guess, item)
+        verification = table.read_verification(answer["Attributes"])
+        return verification, judge_counted(verification)
+
+    def dismiss(self, guess: Guess) -> None:
+        self._update_if(
+            table.verification_key(guess.id.token),
+            UpdateExpression="SET settled_key = :key",
+            ConditionExpression="guess_key = :key",
+            ExpressionAttributeValues={":key": {"B": guess.key}},
+        )
+
+    def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:
+        with reaching_aws():
+            self._client.put_item(
+                TableName=self._table,
+                Item=table.message_key(provider, message_id)
+                | {
+                    "schema_version": table.VERSION,
+                    "token": {"S": send.token},
+                    "number": {"N": str(send.number)},
+                    "expires_at": {"N": str(expires_at)},
+                },
+            )
+
+    def find_send(self, provider: str, message_id: str) -> SendId | None:
+        with reaching_aws():
+            answer = self._client.get_item(
+                TableName=self._table, Key=table.message_key(provider, message_id)
+            )
+        item = answer.get("Item")
+        return SendId(item["token"]["S"], int(item["number"]["N"])) if item else None
+
+    def record_report(self, send: SendId, report: Report, now: int) -> bool:
+        # It may come before the send is recorded; then it is the first to stand there.
+        return self._update_if(
+            table.details_key(send.token),
+            UpdateExpression=(
+                "SET #report = :report, schema_version = :version, "
+                "expires_at = if_not_exists(expires_at, :ttl)"
+            ),
+            ConditionExpression=(
+                "attribute_not_exists(#report) "
+                "OR (#report.delivery <> :delivered AND #report.delivery <> :delivery)"
+            ),
+            ExpressionAttributeNames={"#report": table.report_name(send.number, report.provider)},
+            ExpressionAttributeValues={
+                ":report": table.write_report(report, now),
+                ":delivery": {"S": report.delivery},
+                ":delivered": {"S": Delivery.DELIVERED},
+                ":ttl": {"N": str(now // 1000 + _ORPHAN_SECONDS)},
+                ":version": table.VERSION,
+            },
+        )
+
+    def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
         try:
             answer = self._update(
                 table.verification_key(verification_id.token),
@@ -267,25 +380,21 @@ class DynamoDbVerifications:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            return False
+            return None
         if answer["Attributes"].get("detailed"):
             self._erase_details(verification_id.token)
-        return True
+        return table.read_verification(answer["Attributes"])
 
     def _erase_details(self, token: str) -> None:
         # What was recorded of the sends stays: it holds no personal data, and bills are
         # disputed by it. `detailed` stays on the item, so that a second DELETE erases what a
         # crash between the two writes left behind.
-        try:
-            self._update(
-                table.details_key(token),
-                UpdateExpression=f"REMOVE {_names('#d', DETAIL_NAMES)}",
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames=_named("#d", DETAIL_NAMES),
-            )
-        except ClientError as error:  # TTL deletes the two items apart: nothing is left to erase
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
+        self._update_if(  # TTL deletes the two items apart: there may be nothing left to erase
+            table.details_key(token),
+            UpdateExpression=f"REMOVE {_names('#d', DETAIL_NAMES)}",
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeNames=_named("#d", DETAIL_NAMES),
+        )
 
     def _put_new(self, verification: Verification) -> dict[str, Any]:
         return {

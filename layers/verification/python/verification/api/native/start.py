@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator
 
+from ...domain.destination import Destination
 from ...domain.messages import MAX_CHARACTERS, MAX_HOST, MAX_SUBJECT
 from ...domain.policy import CODE_LENGTH, MAX_ATTEMPTS, MAX_SENDS, RESEND_AFTER, VALIDITY
 from ...domain.verification import DETAIL_NAMES, Channel, Details
@@ -24,12 +25,16 @@ _Key = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(one_lin
 _Value = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(one_line)]
 
 
+_ChannelName = Annotated[Channel, Field(strict=False)]
+
+
 class StartFields(Fields):
     """The body of a start; see docs/openapi.yaml for what each means."""
 
     to: str = text(MAX_DESTINATION)
     country: str | None = text(2, COUNTRY, optional=True)
-    channel: Annotated[Channel, Field(strict=False)] | None = None
+    channel: _ChannelName | None = None
+    channels: list[_ChannelName] | None = Field(None, min_length=2, max_length=len(Channel))
     code_length: int = number(CODE_LENGTH)
     validity: int = number(VALIDITY)
     max_attempts: int = number(MAX_ATTEMPTS)
@@ -69,13 +74,11 @@ def read_start(call: Call) -> StartCommand:
     """
     fields = read_fields(StartFields, call.fields)
     to = parse_destination(fields.to, fields.country)
-    channel = fields.channel or to.channels[0]
-    if channel not in to.channels:
-        raise _fault("channel", f"should be {' or '.join(to.channels)} for this destination")
+    channel, *fallback = _channels(fields, to)
     if fields.resend_after and fields.resend_after >= fields.validity:
         raise _fault("resend_after", f"should be less than validity, {fields.validity}")
-    if fields.resend_after and fields.max_sends < 2:
-        raise _fault("max_sends", "should be 2 or more with resend_after")
+    if (fields.resend_after or fallback) and fields.max_sends < 2:
+        raise _fault("max_sends", "should be 2 or more with resend_after or channels")
     if fields.sender:
         _check_sender(fields.sender, channel)
     details = {name: value for name in DETAIL_NAMES if (value := getattr(fields, name)) is not None}
@@ -89,12 +92,28 @@ def read_start(call: Call) -> StartCommand:
         max_sends=fields.max_sends,
         request=_canonical(call.fields),
         resend_after=fields.resend_after,
+        fallback=tuple(fallback),
         details=Details(**details) if details else None,
         locale=fields.locale,
         purpose=fields.purpose,
         reference=fields.reference,
         idempotency_key=call.idempotency_key,
     )
+
+
+def _channels(fields: StartFields, to: Destination) -> list[Channel]:
+    """The channel to begin with, then those to fall back on."""
+    if fields.channels is None:
+        name, wanted = "channel", [fields.channel or to.channels[0]]
+    elif fields.channel is not None:
+        raise _fault("channels", "takes the place of channel: give one of the two")
+    else:
+        name, wanted = "channels", fields.channels
+    if len(set(wanted)) < len(wanted):
+        raise _fault(name, "should name each channel once")
+    if not set(wanted) <= set(to.channels):
+        raise _fault(name, f"should be {' or '.join(to.channels)} for this destination")
+    return wanted
 
 
 def _check_sender(sender: str, channel: Channel) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from ...domain.verification import Record, Verdict, Verification
+from ...domain.verification import Record, Send, Try, Verdict, Verification
 from ...telemetry import mask
 
 
@@ -22,7 +22,7 @@ def show(record: Record, now: int, *, masked: bool = False) -> dict[str, Any]:
     """
     verification, details = record.verification, record.details
     to = verification.to and (mask(verification.to) if masked else verification.to)
-    shown = {
+    shown: dict[str, Any] = {
         "id": str(verification.id),
         "to": to,
         "channel": verification.channel,
@@ -40,18 +40,35 @@ def show(record: Record, now: int, *, masked: bool = False) -> dict[str, Any]:
         "purpose": verification.purpose,
         "reference": verification.reference,
         "metadata": dict(details.metadata or {}),
-        "sends": [
-            {
-                "number": send.number,
-                "channel": send.channel,
-                "provider": send.provider,
-                "outcome": send.outcome,
-                "at": time(send.at),
-            }
-            for send in record.sends
-        ],
+        "sends": [_send(send) for send in record.sends],
     }
+    if verification.channels:
+        shown["channels"] = list(verification.fallback)
     return shown | _test(verification)
+
+
+def _send(send: Send) -> dict[str, Any]:
+    """A send, by the provider that counts, with all that were asked.
+
+    What vendors call their errors stays in the table and the log: callers would come to rely
+    on it, and change provider with us.
+    """
+    return {
+        "number": send.number,
+        **_try(send.taken),
+        "outcome": send.outcome,
+        "delivery": send.delivery,
+        "tries": [_try(one) for one in send.tries],
+    }
+
+
+def _try(one: Try) -> dict[str, Any]:
+    return {
+        "channel": one.channel,
+        "provider": one.provider,
+        "outcome": one.outcome,
+        "at": time(one.at),
+    }
 
 
 def show_verdict(verification: Verification, verdict: Verdict, now: int) -> dict[str, Any]:

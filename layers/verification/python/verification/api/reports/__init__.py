@@ -1,0 +1,1 @@
+"""Delivery reports as each vendor writes them, read into ours."""

@@ -1,0 +1,95 @@
+"""MessageBird's delivery reports: GET, everything in the query; SMS and voice alike.
+
+    id  reference  recipient  status  statusDatetime  [statusReason  statusErrorCode  …]
+
+A POST is not documented; a form or a JSON object with the same names is taken too. Of a failure we
+keep `statusErrorCode` beside the status, as in `delivery_failed 1` (unknown subscriber).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from ...domain.report import Report
+from ...domain.verification import Delivery
+
+MAX_BODY_BYTES = 65_536
+MAX_ID = 256  # characters
+_MAX_FIELDS = 100
+
+STATUSES: Mapping[str, Delivery | None] = {
+    # SMS
+    "scheduled": None,
+    "sent": None,
+    "buffered": None,  # the phone is off, perhaps
+    "delivered": Delivery.DELIVERED,
+    "expired": Delivery.UNDELIVERED,
+    "delivery_failed": Delivery.UNDELIVERED,
+    # voice
+    "calling": None,
+    "answered": Delivery.DELIVERED,
+    "failed": Delivery.UNDELIVERED,
+    "busy": Delivery.UNDELIVERED,
+    "machine": Delivery.UNDELIVERED,
+}
+
+
+def read(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
+    """Read a delivery report of `messagebird`.
+
+    Args:
+        token: the last part of the path it came by.
+        body: as it came; looked at when the query has no status.
+
+    Returns:
+        None for what is no report, or none of an end: the message may still arrive.
+    """
+    return _read("messagebird", token, query, body)
+
+
+def read_verify(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
+    """Read a delivery report of `messagebird-verify`; as read()."""
+    return _read("messagebird-verify", token, query, body)
+
+
+def _read(provider: str, token: str, query: Mapping[str, str], body: bytes) -> Report | None:
+    fields: Mapping[str, object] = query if "status" in query else _fields(body)
+    status = fields.get("status")
+    delivery = STATUSES.get(status) if isinstance(status, str) else None
+    if delivery is None:
+        return None
+    return Report(
+        provider=provider,
+        delivery=delivery,
+        token=token,
+        message_id=_id(fields.get("id")),
+        vendor_code=_vendor_code(str(status), delivery, fields.get("statusErrorCode")),
+    )
+
+
+def _fields(body: bytes) -> Mapping[str, object]:
+    if len(body) > MAX_BODY_BYTES:
+        return {}
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):  # not JSON: a form, or anything at all
+        return _form(body)
+    return value if isinstance(value, dict) else {}
+
+
+def _form(body: bytes) -> Mapping[str, object]:
+    try:
+        return dict(parse_qsl(body.decode(errors="replace"), max_num_fields=_MAX_FIELDS))
+    except ValueError:  # more fields than that
+        return {}
+
+
+def _id(value: object) -> str | None:
+    fits = isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
+    return str(value) if fits else None
+
+
+def _vendor_code(status: str, delivery: Delivery, error: object) -> str:
+    said = isinstance(error, str | int) and re.fullmatch("[0-9]{1,4}", str(error))
+    return f"{status} {error}" if said and delivery == Delivery.UNDELIVERED else status

@@ -1,0 +1,170 @@
+"""Every provider there is, and how each is made: when it is first needed, and not before.
+
+A provider is a class in `providers/`, in the file of its name, with its `Settings` beside it. To
+add one, write that file and put its class into the table below (docs/providers.md has an example).
+"""
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from .aws import make_client
+from .errors import ProviderRefused, ProviderUnavailable, TemporarilyUnavailable
+from .operations.ports import Messenger, Telemetry, Verifier
+from .providers.routing import Offer
+from .settings import Settings
+from .storage.secrets import StoredProviderSettings
+
+# By its name in `ROUTES`: its class, and for those on AWS the service it is a client of.
+CLASSES = {
+    "aws-notify": "AwsNotifyVerifier",
+    "aws-sms": "AwsSmsMessenger",
+    "aws-voice": "AwsVoiceMessenger",
+    "messagebird": "MessageBirdMessenger",
+    "messagebird-verify": "MessageBirdVerifier",
+    "messente": "MessenteMessenger",
+    "messente-verify": "MessenteVerifier",
+    "sandbox": "SandboxMessenger",
+    "ses": "SesMessenger",
+    "sns": "SnsMessenger",
+    "verigator": "VerigatorVerifier",
+    "webhook": "WebhookMessenger",
+}
+SERVICES = {
+    "aws-notify": "endusermessaging",
+    "aws-sms": "pinpoint-sms-voice-v2",
+    "aws-voice": "pinpoint-sms-voice-v2",
+    "ses": "sesv2",
+    "sns": "sns",
+}
+# A stack may have several webhooks, each with settings of its own: `webhook-acme`.
+_WEBHOOK = "webhook"
+
+
+class Catalogue:
+    """The providers of one stack.
+
+    Args:
+        settings: of the stack.
+        secret: the providers' own; see `providers.settings`.
+        dynamodb: a low-level client; for the sandbox alone.
+        clock: epoch milliseconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        secret: StoredProviderSettings,
+        dynamodb: Callable[[], Any],
+        telemetry: Telemetry,
+        clock: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._secret = secret
+        self._dynamodb = dynamodb
+        self._telemetry = telemetry
+        self._clock = clock
+        self._made: dict[str, tuple[Any, Messenger | Verifier]] = {}
+
+    def names(self) -> Iterable[str]:
+        missing = set()
+        if not self._settings.sandbox_enabled:
+            missing.add("sandbox")
+        if not self._settings.optional("EMAIL_SENDER"):
+            missing.add("ses")
+        named = self._settings.routes.names
+        several = {name for name in named if name.startswith(f"{_WEBHOOK}-")}
+        return (CLASSES.keys() | several) - missing
+
+    def offer(self, name: str) -> Offer:
+        provider = _class_of(name)
+        return Offer(provider.channels, getattr(provider, "terms", None))
+
+    def get(self, name: str) -> Messenger | Verifier:
+        """The provider of this name.
+
+        Raises:
+            ProviderRefused: its settings are missing or wrong; the log names the key.
+            ProviderUnavailable: its settings are out of reach.
+        """
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name][1]
+
+    def verifier(self, name: str) -> Verifier:
+        """As get(), for what has to be a verifier.
+
+        Raises:
+            ProviderRefused: it is none, or there is none of this name any more.
+        """
+        if name not in CLASSES:
+            raise ProviderRefused(name, "no_such_provider")
+        provider = self.get(name)
+        if not isinstance(provider, Verifier):
+            raise ProviderRefused(name, "no_verifier")
+        return provider
+
+    def renew(self, name: str) -> bool:
+        self._secret.look_again()
+        before = self._made.get(name)
+        if before and before[0] == self._own_settings(name):
+            return False
+        self._made.pop(name, None)
+        return before is not None
+
+    def _make(self, name: str) -> tuple[Any, Messenger | Verifier]:
+        provider = _class_of(name)
+        if name == "sandbox":
+            table = self._settings.required("SESSIONS_TABLE")
+            return None, provider(self._dynamodb(), table, self._clock)
+        if name == "sns":
+            return None, provider(_once(name), self._settings.optional("SMS_SENDER_ID"))
+        if name == "ses":
+            sender = self._settings.required("EMAIL_SENDER")
+            configuration_set = self._settings.optional("EMAIL_CONFIGURATION_SET")
+            return None, provider(_once(name), sender, configuration_set)
+        own = self._own_settings(name)
+        checked = self._check(name, own)
+        if name in SERVICES:
+            return own, provider(_once(name), checked)
+        reports_url = self._settings.optional("REPORTS_URL")
+        if name.startswith(_WEBHOOK):
+            return own, provider(checked, reports_url, name)
+        return own, provider(checked, reports_url)
+
+    def _own_settings(self, name: str) -> Any:
+        try:
+            return self._secret.get(name)
+        except TemporarilyUnavailable as error:
+            raise ProviderUnavailable(name, "settings_unreachable") from error
+
+    def _check(self, name: str, own: Any) -> Any:
+        """The settings as the provider's model.
+
+        Raises:
+            ProviderRefused: some are missing or wrong; the log names each, without its value.
+        """
+        try:
+            return _module_of(name).Settings.model_validate({} if own is None else own)
+        except ValidationError as error:
+            for fault in error.errors(include_url=False, include_input=False):
+                key = ".".join(str(part) for part in (name, *fault["loc"]))
+                self._telemetry.warn("provider_settings_wrong", key=key, problem=fault["msg"])
+            raise ProviderRefused(name, "settings_wrong") from None
+
+
+def _module_of(name: str) -> Any:
+    file = _WEBHOOK if name.startswith(f"{_WEBHOOK}-") else name.replace("-", "_")
+    return importlib.import_module(f".providers.{file}", __package__)
+
+
+def _class_of(name: str) -> Any:
+    known = _WEBHOOK if name.startswith(f"{_WEBHOOK}-") else name
+    return getattr(_module_of(name), CLASSES[known])
+
+
+def _once(name: str) -> Any:
+    """A client that never repeats a call: a message may have been sent by the first."""
+    return make_client(SERVICES[name], attempts=1, read=5)

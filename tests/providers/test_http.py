@@ -10,6 +10,7 @@ import json
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Resolver:
         self._answers = list(answers)
         self.questions = 0
 
-    def __call__(self, *_: Any) -> list[tuple[Any, ...]]:
+    def __call__(self, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
         self.questions += 1
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         if not answer:
@@ -90,6 +91,11 @@ def test_a_refused_connection_is_unavailable(refusing_port: int) -> None:
 def test_a_name_that_does_not_resolve_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Resolver([]))
     assert is_(failure("https://acme.example/"), ProviderUnavailable, "no_connection")
+
+
+@pytest.mark.parametrize("url", ["https://a b/", "https://acme.example:99999/", "https://*/"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    assert is_(failure(url), ProviderRefused, "bad_request")
 
 
 def test_without_a_connection_it_is_tried_once_more(
@@ -178,15 +184,15 @@ def test_a_certificate_for_another_name_is_refused(
 
 
 def test_a_connection_cut_in_the_tls_handshake_is_unavailable() -> None:
-    def cut(listener: socket.socket) -> None:
-        for _ in range(2):  # no connection, so it is tried once more
-            connection, _ = listener.accept()
-            connection.recv(65_536)  # the handshake has begun
-            connection.close()
+    def cut() -> None:
+        with suppress(OSError):  # the end of the test
+            while True:
+                connection, _ = listener.accept()
+                connection.recv(65_536)  # the handshake has begun
+                connection.close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(5)
-        thread = threading.Thread(target=cut, args=[listener])
+        thread = threading.Thread(target=cut)
         thread.start()
         error = failure(f"https://127.0.0.1:{listener.getsockname()[1]}/")
         listener.shutdown(socket.SHUT_RDWR)
@@ -217,7 +223,7 @@ def test_the_deadline_counts_over_tls_too(trusted_tls: Any) -> None:
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
-TOO_LARGE = b"x" * (MAX_ANSWER_BYTES + 1)
+TOO_LARGE = b"x" * (MAX_ANSWER_BYTES + 100_000)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +263,6 @@ def test_a_silence_longer_than_a_read_may_take_is_a_read_timeout(
     [
         pytest.param(b"", id="nothing"),
         pytest.param(OK[:5], id="half a first line"),
-        pytest.param(OK[:30], id="half the headers"),
         pytest.param(OK[:-1], id="all but the last byte of the body"),
         pytest.param(CHUNKED + b"5\r\nab", id="half a chunk"),
         pytest.param(CHUNKED + b"xyz\r\nab\r\n0\r\n\r\n", id="a chunk of no number"),
@@ -287,7 +292,9 @@ def test_a_broken_answer_is_silent(answer: bytes) -> None:
     [
         pytest.param(http(TOO_LARGE), id="with a length"),
         pytest.param(OPEN_END + TOO_LARGE, id="without a length"),
-        pytest.param(CHUNKED + b"10001\r\n" + TOO_LARGE + b"\r\n0\r\n\r\n", id="in a chunk"),
+        pytest.param(
+            CHUNKED + b"%x\r\n" % len(TOO_LARGE) + TOO_LARGE + b"\r\n0\r\n\r\n", id="in a chunk"
+        ),
         pytest.param(http(TOO_LARGE, "302 Found", "Location: /"), id="of a redirect"),
         pytest.param(http(TOO_LARGE, "500 Oops"), id="of an error"),
     ],
@@ -299,6 +306,11 @@ def test_an_answer_over_64_kb_is_silent_and_its_connection_not_used_again(answer
         assert is_(failure(server.url, api=api), ProviderSilent, "answer_too_large")
         assert call(server.url, api=api).json() == {"id": "1"}
         assert (server.connections, len(server.asked)) == (2, 2)
+
+
+def test_an_answer_of_one_byte_more_than_64_kb_is_silent() -> None:
+    with RawServer(says(http(b"x" * (MAX_ANSWER_BYTES + 1)))) as server:
+        assert is_(failure(server.url), ProviderSilent, "answer_too_large")
 
 
 def test_an_endless_answer_is_read_no_further_than_64_kb() -> None:

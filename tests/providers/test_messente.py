@@ -225,10 +225,10 @@ def test_reports_are_asked_for_at_our_address_which_names_the_last_of_several_ch
     httpserver: HTTPServer, channel: Channel, expected: str
 ) -> None:
     answer(httpserver, OK)
+    fallback = {"viber": ["whatsapp", "sms"]}
     messenger = make_messenger(
-        httpserver, "https://verify.example", fallback={"viber": ["whatsapp", "sms"]},
-        whatsapp_template=TEMPLATE,
-    )  # fmt: skip
+        httpserver, "https://verify.example", fallback=fallback, whatsapp_template=TEMPLATE
+    )
     messenger.send(make_order(channel=channel))
     assert asked(httpserver)["dlr_url"] == expected
 

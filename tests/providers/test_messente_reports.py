@@ -48,7 +48,7 @@ def test_published_reports(vector: dict[str, Any]) -> None:
     ],
 )
 def test_each_status_is_an_end_or_no_report(status: str, expected: Delivery | None) -> None:
-    assert len(STATUSES) == 11
+    assert status in STATUSES
     report = read("t", {}, body(status=status))
     assert (report and report.delivery) == expected
 

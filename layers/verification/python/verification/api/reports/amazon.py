@@ -63,39 +63,37 @@ _BRIDGED = ("aws.sms-voice", "aws.ses")
 _LOG_GROUP = re.compile(r"sns/[a-z0-9-]+/[0-9]{12}/DirectPublishToPhoneNumber(/Failure)?")
 _ID = re.compile(r"[\x21-\x7e]{1,256}")
 _TOKEN = re.compile(r"[a-z0-9-]{1,256}")
-_WORD = re.compile(r"[A-Za-z]{1,40}")
+_WORD = re.compile(r"[A-Za-z_ ]{1,40}")
 _NOTIFY = "aws-notify"  # whose events are those of any SMS or call, but for what it says itself
 
 
 def is_report(event: Any) -> bool:
-    """Whether it came one of the three ways; what it says may still be no report."""
+    """Whether it came in one of the three ways; what it says may still be no report."""
     return _is_notification(event) or _is_bridged(event) or _is_log(event)
 
 
 def read(event: Mapping[str, Any]) -> tuple[Report, ...]:
-    """Read what AWS handed to the function.
-
-    Returns:
-        None for whatever is not documented, or not the end of a message. No error is raised.
-    """
+    """Read what AWS handed to the function; whatever makes no sense is left out, without error."""
     return tuple(report for report in _reports(event) if report)
 
 
-def _reports(event: Any) -> Iterable[Report | None]:
+def _reports(event: Mapping[str, Any]) -> Iterable[Report | None]:
     if _is_notification(event):
         messages = (_get(record, "Sns", "Message") for record in event["Records"])
         return (_read_event(_parse(message)) for message in messages)
     if _is_bridged(event):
         return (_read_event(event["detail"]),)
     if _is_log(event):
-        return (_read_log(_parse(line)) for line in _log_lines(event["awslogs"]["data"]))
+        return (_read_line(_parse(line)) for line in _log_lines(event["awslogs"]["data"]))
     return ()
 
 
 def _is_notification(event: Any) -> bool:
     records = _get(event, "Records")
-    return isinstance(records, list) and all(
-        _get(record, "EventSource") == "aws:sns" for record in records
+    return (
+        isinstance(records, list)
+        and bool(records)
+        and all(_get(record, "EventSource") == "aws:sns" for record in records)
     )
 
 
@@ -108,13 +106,81 @@ def _is_log(event: Any) -> bool:
 
 
 def _read_event(event: Any) -> Report | None:
-    return _read_email(event) if _get(event, "mail") else _read_message(event)
+    return _read_message(event) if _get(event, "mail") is None else _read_email(event)
 
 
 def _read_message(event: Any) -> Report | None:
-    kind = _text(_get(event, "eventType"), _WORD_WITH_UNDERSCORES)
-    ...
+    kind = _text(_get(event, "eventType"), _WORD)
+    delivery = MESSAGES.get(kind or "")
+    message_id = _text(_get(event, "messageId"), _ID)
+    if not delivery or not message_id or _get(event, "isFinal") is not True:
+        return None
+    provider = "aws-voice" if str(kind).startswith("VOICE_") else "aws-sms"
+    if _get(event, "context", "provider") == _NOTIFY:
+        provider = _NOTIFY
+    token = _text(_get(event, "context", "report_token"), _TOKEN)
+    return Report(provider, delivery, token, message_id, kind)
 
 
 def _read_email(event: Any) -> Report | None:
-    ...
+    kind = _text(_get(event, "eventType"), _WORD)
+    delivery = EMAILS.get(kind or "")
+    message_id = _text(_get(event, "mail", "messageId"), _ID)
+    if not delivery or not message_id:
+        return None
+    if kind == "Bounce":
+        if _get(event, "bounce", "bounceType") != "Permanent":
+            return None
+        kind = f"Bounce/{_text(_get(event, 'bounce', 'bounceSubType'), _WORD) or 'Permanent'}"
+    tags = _get(event, "mail", "tags", "report_token")
+    token = _text(tags[0], _TOKEN) if isinstance(tags, list) and tags else None
+    return Report("ses", delivery, token, message_id, kind)
+
+
+def _read_line(line: Any) -> Report | None:
+    status = _text(_get(line, "status"), _WORD)
+    delivery = LOGS.get(status or "")
+    message_id = _text(_get(line, "notification", "messageId"), _ID)
+    if not delivery or not message_id:
+        return None
+    return Report("sns", delivery, message_id=message_id, vendor_code=status)
+
+
+def _log_lines(data: str) -> Iterator[Any]:
+    batch = _parse(_unpack(data))
+    of_sns = _text(_get(batch, "logGroup"), _LOG_GROUP)
+    lines = _get(batch, "logEvents")
+    # A CONTROL_MESSAGE asks whether we are there.
+    if of_sns and _get(batch, "messageType") == "DATA_MESSAGE" and isinstance(lines, list):
+        yield from (_get(line, "message") for line in lines)
+
+
+def _unpack(data: str) -> bytes:
+    """Base64 and gzip taken off; empty where they are broken, or hold more than the bound."""
+    gzip = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = gzip.decompress(base64.b64decode(data, validate=True), MAX_LOG_BYTES)
+    except (ValueError, zlib.error):
+        return b""
+    return unpacked if gzip.eof else b""
+
+
+def _parse(text: Any) -> Any:
+    """The value that a JSON text holds; None for what is none."""
+    try:
+        return json.loads(text) if isinstance(text, str | bytes) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _get(value: Any, *names: str) -> Any:
+    """What stands at the end of a path of names; None where there is no such path."""
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _text(value: Any, pattern: re.Pattern[str]) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from verification.domain.messages import Message
 from verification.domain.routes import Routes, parse_routes
 from verification.domain.verification import Channel, Reason
-from verification.errors import ProviderError, ProviderRejected
+from verification.errors import ProviderError, ProviderRefused
 from verification.operations.ports import Messenger, Order, Remaining, Terms, Verifier
 from verification.providers.routing import Offer
 
@@ -149,7 +149,7 @@ class FakeProviders:
     def verifier(self, name: str) -> Verifier:
         provider = self.all.get(name)
         if not isinstance(provider, FakeVerifier):
-            raise ProviderRejected(name, "no_verifier")
+            raise ProviderRefused(name, "no_verifier")
         return provider
 
     def renew(self, name: str) -> bool:

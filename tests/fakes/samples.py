@@ -1,8 +1,16 @@
-"""A verification to begin with; a test says only what it is about."""
+"""A verification and a send to begin with; a test says only what it is about."""
 
 from typing import Any
 
-from verification.domain.verification import Channel, Status, Verification
+from verification.domain.verification import (
+    Channel,
+    Outcome,
+    Send,
+    Status,
+    Try,
+    Verification,
+    outcome_of,
+)
 
 NOW = 1_800_000_000_000  # epoch milliseconds
 
@@ -27,3 +35,15 @@ def make_verification(now: int = NOW, **changes: Any) -> Verification:
         "brand": "Shop",
     }
     return Verification(**values | changes)
+
+
+def make_try(outcome: Outcome = Outcome.ACCEPTED, **changes: Any) -> Try:
+    """SNS asked to send an SMS just now."""
+    values: dict[str, Any] = {"provider": "sns", "channel": Channel.SMS, "at": NOW}
+    return Try(outcome=outcome, **values | changes)
+
+
+def make_send(*tries: Try, number: int = 1, claimed: int = NOW) -> Send:
+    """The first send, which SNS took just now, or as these tries say."""
+    tries = tries or (make_try(),)
+    return Send(number, claimed, outcome_of(tries), tries)

@@ -38,12 +38,11 @@ def model(service: str) -> ServiceModel:
 
 def error_codes(service: str, operation: str) -> set[str]:
     """The codes of the errors that an operation is documented to answer with."""
-    return {
-        str(shape.error_code) for shape in model(service).operation_model(operation).error_shapes
-    }
+    shapes: list[Any] = model(service).operation_model(operation).error_shapes
+    return {shape.error_code for shape in shapes}
 
 
 def values(service: str, shape: str) -> list[str]:
     """The values that an enumeration is documented to have."""
-    enumeration: list[str] = model(service).shape_for(shape).enum  # type: ignore[attr-defined]  # the stubs have it on StringShape alone
-    return enumeration
+    enumeration: Any = model(service).shape_for(shape)
+    return list(enumeration.enum)

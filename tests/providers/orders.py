@@ -26,6 +26,7 @@ def make_order(**changes: Any) -> Order:
         "validity": 300,
         "code_length": 6,
         "max_attempts": 5,
+        "code": lambda: CODE,
         "render": lambda channel: render(channel, CODE, CONTENT),
         "template": template,
         "report_token": lambda provider: f"token-for-{provider}",

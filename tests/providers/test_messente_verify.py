@@ -56,17 +56,16 @@ def check(verifier: MessenteVerifier, repeated: bool = False) -> Reason | None:
     )
 
 
-def test_a_start_is_a_posted_form_and_no_secret_stands_in_the_address(
+def test_a_start_is_posted_with_all_in_the_query_as_published_clients_do(
     httpserver: HTTPServer,
 ) -> None:
     verifier = make_verifier(*hosts(httpserver, "start", "OK vid1"))
     assert verifier.start(make_order()) == "vid1"
     [(request, _)] = httpserver.log
-    assert (request.method, request.path, request.query_string) == ("POST", "/0/verify/start/", b"")
-    assert request.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert (request.method, request.path, request.data) == ("POST", "/0/verify/start/", b"")
     assert request.headers["Accept"] == "text/plain"
     assert "Authorization" not in request.headers
-    assert request.form.to_dict(flat=False) == {
+    assert request.args.to_dict(flat=False) == {
         "username": ["user"],
         "password": ["päss&word"],
         "to": ["+31612345678"],
@@ -114,14 +113,14 @@ def test_each_parameter_of_a_start(
         "max_tries": "1",
         "validity": "300",
     }
-    assert request.form.to_dict() == standard | expected
+    assert request.args.to_dict() == standard | expected
 
 
-def test_a_check_is_a_posted_form_of_the_id_and_the_guess(httpserver: HTTPServer) -> None:
+def test_a_check_is_posted_with_the_id_and_the_guess(httpserver: HTTPServer) -> None:
     check(make_verifier(*hosts(httpserver, "pin", "VERIFIED")))
     [(request, _)] = httpserver.log
-    assert (request.method, request.path, request.query_string) == ("POST", "/0/verify/pin/", b"")
-    assert request.form.to_dict(flat=False) == {
+    assert (request.method, request.path, request.data) == ("POST", "/0/verify/pin/", b"")
+    assert request.args.to_dict(flat=False) == {
         "username": ["user"],
         "password": ["päss&word"],
         "verification_id": ["vid1"],
@@ -278,7 +277,7 @@ def test_failed_209_sends_a_start_to_the_backup(httpserver: HTTPServer) -> None:
     verifier = make_verifier(*hosts(httpserver, "start", NOT_NOW, "OK vid2"))
     assert verifier.start(make_order()) == "vid2"
     assert asked(httpserver) == ["/0/verify/start/", "/1/verify/start/"]
-    first, second = (request.form.to_dict() for request, _ in httpserver.log)
+    first, second = (request.args.to_dict() for request, _ in httpserver.log)
     assert first == second
 
 

@@ -32,7 +32,7 @@ def transform(template: dict[str, Any]) -> dict[str, Any]:
     """What CloudFormation's SAM transform makes of a template; parameters stay references."""
     template = copy.deepcopy(template)
     for resource in template["Resources"].values():
-        for code in {"CodeUri", "ContentUri"} & resource["Properties"].keys():
+        for code in {"CodeUri", "ContentUri"} & resource.get("Properties", {}).keys():
             # As after `sam package`: the transform knows no folders.
             resource["Properties"][code] = "s3://bucket/key"
     translator = Translator(None, Parser(), boto_session=boto3.Session(region_name="eu-west-1"))
@@ -47,7 +47,7 @@ STACK = transform(TEMPLATE)
 def of_type(kind: str) -> dict[str, dict[str, Any]]:
     """The properties of all resources of one type in the transformed template."""
     resources = STACK["Resources"]
-    return {name: r["Properties"] for name, r in resources.items() if r["Type"] == kind}
+    return {n: r.get("Properties", {}) for n, r in resources.items() if r["Type"] == kind}
 
 
 FUNCTIONS = of_type("AWS::Lambda::Function")

@@ -1,4 +1,4 @@
-"""The API: each address answers each method, and nothing that it logs can hold a secret."""
+"""The APIs: each address answers each method, and nothing that they log can hold a secret."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from .initialise import initialise, variables
 from .loading import FUNCTIONS, STACK, TEMPLATE, listed, of_type, references
 
 RESOURCES = STACK["Resources"]
-BODY = of_type("AWS::ApiGateway::RestApi")["Api"]["Body"]
-[STAGE] = of_type("AWS::ApiGateway::Stage").values()
+BODIES = {name: api["Body"] for name, api in of_type("AWS::ApiGateway::RestApi").items()}
+STAGES = {stage["RestApiId"]["Ref"]: stage for stage in of_type("AWS::ApiGateway::Stage").values()}
 
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 # Who answers what; on these paths the other methods are lookup's, which says 405.
@@ -28,6 +28,11 @@ ANSWERS = {
 }
 PATHS = {route.split()[1] for route in ANSWERS}
 ROUTES = [f"{method} {path}" for path in sorted(PATHS) for method in sorted(METHODS)]
+# Vendors call the other API, as they do it; nobody else has any business there.
+REPORTS = [f"{method} /v1/reports/{{provider}}/{{token}}" for method in ("GET", "POST")]
+
+each_api = pytest.mark.parametrize("api", ["Api", "ReportsApi"])
+each_route = pytest.mark.parametrize("route", [*ROUTES, *REPORTS])
 
 # Status, `code` and seconds to wait of what API Gateway answers itself.
 GATEWAY_RESPONSES = {
@@ -59,19 +64,29 @@ class Context:
         return 10_000
 
 
-def events() -> Iterator[tuple[str, str]]:
-    """Each route in the template as it is written, with its function."""
+def events(api: str) -> Iterator[tuple[str, str]]:
+    """Each route of an API in the template as it is written, with its function."""
     for name, resource in TEMPLATE["Resources"].items():
-        for event in resource["Properties"].get("Events", {}).values():
-            if event["Type"] == "Api":
-                properties = event["Properties"]
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            properties = event["Properties"]
+            if event["Type"] == "Api" and properties["RestApiId"] == {"Ref": api}:
                 yield f"{properties['Method'].upper()} {properties['Path']}", name
+
+
+def api_of(route: str) -> str:
+    return "ReportsApi" if route in REPORTS else "Api"
+
+
+def answers(route: str) -> str:
+    """The function that has to answer a route."""
+    return "ReportsFunction" if route in REPORTS else ANSWERS.get(route, "LookupFunction")
 
 
 def function_of(route: str) -> str:
     """The function that API Gateway calls for `GET /v1/health` and its like."""
     method, path = route.split()
-    integration = BODY["paths"][path][method.lower()]["x-amazon-apigateway-integration"]
+    paths = BODIES[api_of(route)]["paths"]
+    integration = paths[path][method.lower()]["x-amazon-apigateway-integration"]
     assert integration["type"] == "aws_proxy"
     assert integration["httpMethod"] == "POST"
     [function] = (n for n in references(integration["uri"]) if not n.startswith("AWS::"))
@@ -79,30 +94,37 @@ def function_of(route: str) -> str:
 
 
 def test_methods_are_listed_one_by_one_and_each_once() -> None:
-    routes = [route for route, _ in events()]
-    assert sorted(routes) == sorted(ROUTES)
+    assert sorted(route for route, _ in events("Api")) == sorted(ROUTES)
+    assert sorted(route for route, _ in events("ReportsApi")) == sorted(REPORTS)
 
 
-def test_the_deployed_api_has_each_path_with_each_method() -> None:
-    found = {path: {method.upper() for method in on} for path, on in BODY["paths"].items()}
-    assert found == {path: METHODS for path in PATHS}
+def test_the_deployed_apis_have_each_path_with_each_method() -> None:
+    found = {
+        api: sorted(
+            f"{on.upper()} {path}" for path, methods in body["paths"].items() for on in methods
+        )
+        for api, body in BODIES.items()
+    }
+    assert found == {"Api": sorted(ROUTES), "ReportsApi": sorted(REPORTS)}
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@each_route
 def test_a_route_leads_to_the_function_that_answers_it(route: str) -> None:
-    assert function_of(route) == ANSWERS.get(route, "LookupFunction")
+    assert function_of(route) == answers(route)
 
 
-@pytest.mark.parametrize("route", ROUTES)
+@each_route
 def test_api_gateway_may_call_the_function_of_a_route(route: str) -> None:
     method, path = route.split()
     ending = f":${{__ApiId__}}/${{__Stage__}}/{method}{re.sub('{.*?}', '*', path)}"
     sources = [
-        permission["SourceArn"]["Fn::Sub"][0]
+        permission["SourceArn"]["Fn::Sub"]
         for permission in of_type("AWS::Lambda::Permission").values()
-        if permission["FunctionName"] == {"Ref": ANSWERS.get(route, "LookupFunction")}
+        if permission["FunctionName"] == {"Ref": answers(route)}
+        and permission["Principal"] == "apigateway.amazonaws.com"
     ]
-    assert sum(source.endswith(ending) for source in sources) == 1
+    [names] = [names for source, names in sources if source.endswith(ending)]
+    assert names["__ApiId__"] == {"Ref": api_of(route)}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -113,18 +135,19 @@ def test_a_function_answers_the_routes_it_gets(
     for name in environment:
         monkeypatch.setenv(name, environment[name])
     handler = initialise(function, environment)["handler"]
-    for route, called in events():
-        if called == function:
-            answer = handler(event(route), Context())
-            path = route.split()[1]
-            if route == "GET /v1/health":
-                assert answer["statusCode"] == 200
-            elif route in ANSWERS:
-                assert answer["statusCode"] == 401, route
-            else:
-                taken = sorted(r.split()[0] for r in ANSWERS if r.endswith(f" {path}"))
-                assert answer["statusCode"] == 405, route
-                assert sorted(answer["headers"]["Allow"].split(", ")) == taken
+    routes = [route for api in BODIES for route, called in events(api) if called == function]
+    assert routes
+    for route in routes:
+        answer = handler(event(route), Context())
+        path = route.split()[1]
+        if route in (*REPORTS, "GET /v1/health"):
+            assert answer["statusCode"] == 200, route
+        elif route in ANSWERS:
+            assert answer["statusCode"] == 401, route
+        else:
+            taken = sorted(r.split()[0] for r in ANSWERS if r.endswith(f" {path}"))
+            assert answer["statusCode"] == 405, route
+            assert sorted(answer["headers"]["Allow"].split(", ")) == taken
 
 
 def event(route: str) -> dict[str, Any]:
@@ -133,12 +156,12 @@ def event(route: str) -> dict[str, Any]:
 
 
 def test_the_answers_of_api_gateway_itself_are_known() -> None:
-    assert set(BODY["x-amazon-apigateway-gateway-responses"]) == set(GATEWAY_RESPONSES)
+    assert set(BODIES["Api"]["x-amazon-apigateway-gateway-responses"]) == set(GATEWAY_RESPONSES)
 
 
 @pytest.mark.parametrize("name", GATEWAY_RESPONSES)
 def test_what_api_gateway_answers_itself_looks_like_our_errors(name: str) -> None:
-    response = BODY["x-amazon-apigateway-gateway-responses"][name]
+    response = BODIES["Api"]["x-amazon-apigateway-gateway-responses"][name]
     status, code, wait = GATEWAY_RESPONSES[name]
     assert response["statusCode"] == str(status)
 
@@ -162,7 +185,8 @@ def test_what_api_gateway_answers_itself_looks_like_our_errors(name: str) -> Non
 
 
 def test_the_access_log_has_neither_path_nor_query_nor_headers() -> None:
-    condition, settings, otherwise = STAGE["AccessLogSetting"]["Fn::If"]
+    assert "AccessLogSetting" not in STAGES["ReportsApi"]
+    condition, settings, otherwise = STAGES["Api"]["AccessLogSetting"]["Fn::If"]
     assert (condition, otherwise) == ("HasAccessLogs", {"Ref": "AWS::NoValue"})
     assert settings["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
     assert set(re.findall(r"\$context\.([A-Za-z.]+)", settings["Format"])) == LOGGED
@@ -177,8 +201,9 @@ def test_the_access_log_waits_for_the_right_to_write_it() -> None:
     assert "ApiAccount" in needed_before("ApiLogs")
 
 
-def test_requests_and_answers_are_never_traced() -> None:
-    [settings] = STAGE["MethodSettings"]
+@each_api
+def test_requests_and_answers_are_never_traced(api: str) -> None:
+    [settings] = STAGES[api]["MethodSettings"]
     assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
     assert settings["DataTraceEnabled"] is False
     assert settings.get("LoggingLevel", "OFF") == "OFF"  # else query strings stand in its log
@@ -186,11 +211,23 @@ def test_requests_and_answers_are_never_traced() -> None:
     assert settings["ThrottlingBurstLimit"] > 0
 
 
-def test_there_is_one_stage_and_it_has_these_settings() -> None:
+@each_api
+def test_an_api_has_one_stage_and_it_has_these_settings(api: str) -> None:
     """SAM adds a stage named "Stage", without settings, unless OpenApiVersion is set."""
-    assert STAGE["StageName"] == {"Ref": "Stage"}
-    [deployment] = of_type("AWS::ApiGateway::Deployment").values()
+    assert len(of_type("AWS::ApiGateway::Stage")) == len(STAGES) == len(BODIES)
+    assert STAGES[api]["StageName"] == {"Ref": "Stage"}
+    deployments = of_type("AWS::ApiGateway::Deployment").values()
+    [deployment] = [one for one in deployments if one["RestApiId"] == {"Ref": api}]
     assert "StageName" not in deployment
+
+
+@pytest.mark.parametrize("function", ["StartFunction", "ResendFunction"])
+def test_vendors_are_told_the_address_that_the_reports_api_has(function: str) -> None:
+    """It stands in no function that this API calls: the two would wait for each other."""
+    url = {"Fn::Sub": "https://${ReportsApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}"}
+    assert FUNCTIONS[function]["Environment"]["Variables"]["REPORTS_URL"] == url
+    assert STACK["Outputs"]["ReportsUrl"]["Value"] == url
+    assert function not in {called for _, called in events("ReportsApi")}
 
 
 def needed_before(resource: str) -> set[str]:

@@ -21,14 +21,18 @@ AWS = {"boto3", "botocore", "aws_lambda_powertools"}
 ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "domain": ({"domain"}, set()),
-    "settings": ({"domain", "errors"}, set()),
+    "settings": ({"domain", "errors"}, {"phonenumbers"}),
     "operations": ({"domain", "errors", "operations"}, set()),
     "aws": ({"errors"}, {"botocore"}),
-    "telemetry": ({"domain"}, AWS),
+    "telemetry": ({"domain", "errors"}, AWS),
     "storage": ({"domain", "errors", "aws", "operations.ports", "storage"}, AWS),
     "providers": (
         {"domain", "errors", "aws", "operations.ports", "storage.table", "providers"},
-        AWS,
+        AWS | {"pydantic", "requests", "urllib3"},
+    ),
+    "catalogue": (
+        {"aws", "errors", "operations", "providers", "settings", "storage"},
+        {"pydantic"},
     ),
     "api": (
         {"domain", "errors", "operations", "telemetry", "api"},
@@ -36,7 +40,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "cli": ({"api", "domain", "errors", "storage"}, AWS),
     "wiring": (
-        {"api", "aws", "operations", "providers", "settings", "storage", "telemetry"},
+        {"api", "aws", "catalogue", "operations", "providers", "settings", "storage", "telemetry"},
         set(),
     ),
 }

@@ -8,19 +8,21 @@ from verification.domain.verification import (
     Channel,
     Delivery,
     Guess,
+    Outcome,
     Reason,
     Record,
     Send,
-    SendOutcome,
     Status,
+    Try,
     Verdict,
     Verification,
     concerns,
     judge_counted,
     judge_refused,
+    outcome_of,
 )
 
-from tests.fakes.samples import make_verification
+from tests.fakes.samples import make_send, make_try, make_verification
 
 NOW = 1_800_000_000_000
 RIGHT, WRONG = b"right" * 6, b"wrong" * 6
@@ -78,6 +80,28 @@ def test_attempts_left_are_those_not_made() -> None:
 def test_a_counted_guess_is_judged_by_the_item_it_left() -> None:
     assert judge_counted(VERIFIED) == Verdict(True)
     assert judge_counted(FAILED) == Verdict(False, Reason.INCORRECT)
+
+
+DELEGATED = replace(PENDING, verifier="v", verifier_ref="v-1", code_mac=b"nobody" * 5)
+COUNTED = replace(DELEGATED, attempts=1, last_guess=WRONG, guess_key=b"first")
+SETTLED = replace(COUNTED, settled_key=b"first")
+
+
+@pytest.mark.parametrize(
+    ("verification", "verdict"),
+    [
+        (COUNTED, Verdict(False, Reason.INCORRECT, unsettled=True)),
+        (replace(COUNTED, settled_key=b"older"), Verdict(False, Reason.INCORRECT, unsettled=True)),
+        (SETTLED, Verdict(False, Reason.INCORRECT)),
+        (replace(SETTLED, code_mac=WRONG), Verdict(True)),  # as confirm() leaves it
+    ],
+)
+def test_a_guess_at_a_verifiers_code_is_unsettled_until_the_verifier_has_judged_it(
+    verification: Verification, verdict: Verdict
+) -> None:
+    assert judge_counted(verification) == verdict
+    again = judge_refused(guess(WRONG, b"first"), verification)
+    assert again == replace(verdict, repeated=True)
 
 
 def guess(
@@ -169,32 +193,131 @@ def test_a_refusal_without_a_reason_is_a_fault_of_ours() -> None:
         judge_refused(guess(), PENDING)
 
 
-def send(number: int, outcome: SendOutcome) -> Send:
-    return Send(number, Channel.SMS, "sns", outcome, NOW, PENDING.sent_at)
+ACCEPTED, REJECTED = make_try(), make_try(Outcome.REJECTED, provider="b")
+UNAVAILABLE, SILENT = make_try(Outcome.UNAVAILABLE), make_try(Outcome.UNKNOWN)
 
 
-ACCEPTED = send(1, SendOutcome.ACCEPTED)
+@pytest.mark.parametrize(
+    ("tries", "outcome"),
+    [
+        ([ACCEPTED], Outcome.ACCEPTED),
+        ([REJECTED, ACCEPTED], Outcome.ACCEPTED),
+        ([SILENT, UNAVAILABLE, ACCEPTED], Outcome.ACCEPTED),
+        ([SILENT], Outcome.UNKNOWN),
+        ([SILENT, REJECTED], Outcome.UNKNOWN),  # one at least may have sent it
+        ([REJECTED, SILENT], Outcome.UNKNOWN),
+        ([UNAVAILABLE, SILENT], Outcome.UNKNOWN),
+        ([SILENT, UNAVAILABLE], Outcome.UNKNOWN),
+        ([UNAVAILABLE], Outcome.UNAVAILABLE),
+        ([UNAVAILABLE, REJECTED], Outcome.UNAVAILABLE),  # one at least may take it later
+        ([REJECTED, UNAVAILABLE], Outcome.UNAVAILABLE),
+        ([REJECTED], Outcome.REJECTED),
+        ([REJECTED, REJECTED], Outcome.REJECTED),
+    ],
+)
+def test_accepted_outranks_silent_outranks_later_outranks_no(
+    tries: list[Try], outcome: Outcome
+) -> None:
+    assert outcome_of(tries) == outcome
+
+
+DELIVERED, UNDELIVERED = Delivery.DELIVERED, Delivery.UNDELIVERED
+
+
+def heard(report: Delivery | None, one: Try = ACCEPTED) -> Try:
+    return replace(one, report=report)
+
+
+@pytest.mark.parametrize(
+    ("tries", "taken", "delivery"),
+    [
+        ([REJECTED, ACCEPTED], 1, None),
+        ([ACCEPTED, REJECTED], 0, None),  # a claim that was repeated
+        ([ACCEPTED, replace(ACCEPTED, provider="c")], 1, None),  # the last that was accepted
+        ([UNAVAILABLE, REJECTED], 1, None),  # nobody took it: the last
+        ([heard(DELIVERED)], 0, DELIVERED),
+        ([heard(UNDELIVERED)], 0, UNDELIVERED),
+        ([heard(DELIVERED, SILENT), heard(UNDELIVERED)], 1, DELIVERED),  # any delivery counts
+        ([heard(DELIVERED, SILENT), ACCEPTED], 1, DELIVERED),
+        ([heard(UNDELIVERED, SILENT), ACCEPTED], 1, None),  # the one that took it says nothing
+        ([heard(UNDELIVERED, SILENT)], 0, UNDELIVERED),
+    ],
+)
+def test_a_send_is_by_whoever_took_it_last_and_any_delivery_counts(
+    tries: list[Try], taken: int, delivery: Delivery | None
+) -> None:
+    send = make_send(*tries)
+    assert send.taken is tries[taken]
+    assert send.delivery == delivery
+
+
+def test_the_channels_to_fall_back_on_are_those_asked_for_else_its_own() -> None:
+    assert PENDING.fallback == (Channel.SMS,)
+    several = replace(PENDING, channels="viber,sms,voice")
+    assert several.fallback == (Channel.VIBER, Channel.SMS, Channel.VOICE)
+
+
+VOICE = make_try(channel=Channel.VOICE)
+
+
+@pytest.mark.parametrize(
+    ("channels", "channel", "sends", "following"),
+    [
+        (None, Channel.SMS, (), None),
+        ("sms,voice", Channel.SMS, (), Channel.VOICE),
+        ("sms,voice", Channel.SMS, (make_send(),), Channel.VOICE),
+        ("sms,voice", Channel.SMS, (make_send(REJECTED, VOICE),), None),
+        ("sms,voice,viber", Channel.SMS, (make_send(REJECTED, VOICE),), Channel.VIBER),
+        ("sms,voice,viber", Channel.VOICE, (make_send(),), Channel.VIBER),  # just claimed
+        ("sms,voice", Channel.VOICE, (make_send(),), None),
+        ("sms,voice,viber", Channel.VIBER, (make_send(),), Channel.VOICE),  # asked for by hand
+    ],
+)
+def test_the_next_channel_is_the_first_that_nobody_was_asked_for(
+    channels: str | None, channel: Channel, sends: tuple[Send, ...], following: Channel | None
+) -> None:
+    record = Record(replace(PENDING, channels=channels, channel=channel), sends=sends)
+    assert record.next_channel == following
+
+
+CLAIMED = PENDING.sent_at
+PEND, EXP, VER, FAIL, GONE = PENDING, EXPIRED, VERIFIED, FAILED, CANCELED
+ALL = (PEND, EXP, VER, FAIL, GONE)
+
+
+@pytest.mark.parametrize(
+    ("one", "report", "deliveries"),
+    [
+        # each: pending, expired, verified, failed, canceled
+        (ACCEPTED, None, "accepted unknown accepted accepted accepted"),
+        (ACCEPTED, DELIVERED, "delivered delivered delivered delivered delivered"),
+        # a code that was typed back did arrive, whatever comes late
+        (ACCEPTED, UNDELIVERED, "undelivered undelivered accepted undelivered undelivered"),
+        (SILENT, None, "unknown unknown unknown unknown unknown"),
+        (SILENT, DELIVERED, "delivered delivered delivered delivered delivered"),
+        (REJECTED, None, "undelivered undelivered undelivered undelivered undelivered"),
+        (UNAVAILABLE, None, "queued unknown unknown unknown unknown"),
+        (None, None, "queued unknown unknown unknown unknown"),  # lost, or not recorded yet
+    ],
+)
+def test_the_delivery_of_every_outcome_report_and_status(
+    one: Try | None, report: Delivery | None, deliveries: str
+) -> None:
+    sends = (make_send(heard(report, one), claimed=CLAIMED),) if one else ()
+    found = [Record(verification, sends=sends).delivery_at(NOW) for verification in ALL]
+    assert found == deliveries.split()
+
+
+SENT = make_send(claimed=CLAIMED)
+SECOND = make_send(REJECTED, number=2, claimed=CLAIMED)
 
 
 @pytest.mark.parametrize(
     ("record", "delivery"),
     [
-        (Record(PENDING), Delivery.QUEUED),
-        (Record(EXPIRED), Delivery.UNKNOWN),
-        (Record(VERIFIED), Delivery.UNKNOWN),
-        (Record(PENDING, sends=(ACCEPTED,)), Delivery.ACCEPTED),
-        (Record(EXPIRED, sends=(ACCEPTED,)), Delivery.ACCEPTED),
-        (Record(PENDING, sends=(send(1, SendOutcome.REJECTED),)), Delivery.UNDELIVERED),
-        (Record(PENDING, sends=(send(1, SendOutcome.UNAVAILABLE),)), Delivery.QUEUED),
-        (Record(EXPIRED, sends=(send(1, SendOutcome.UNAVAILABLE),)), Delivery.UNKNOWN),
-        (Record(PENDING, sends=(send(1, SendOutcome.UNKNOWN),)), Delivery.UNKNOWN),
-        # only what became of the last claim counts
-        (Record(replace(PENDING, sent_at=NOW), sends=(ACCEPTED,)), Delivery.QUEUED),
-        (Record(replace(PENDING, sends=2), sends=(ACCEPTED,)), Delivery.QUEUED),
-        (
-            Record(replace(PENDING, sends=2), sends=(ACCEPTED, send(2, SendOutcome.REJECTED))),
-            Delivery.UNDELIVERED,
-        ),
+        (Record(replace(PENDING, sent_at=NOW), sends=(SENT,)), Delivery.QUEUED),
+        (Record(replace(PENDING, sends=2), sends=(SENT,)), Delivery.QUEUED),
+        (Record(replace(PENDING, sends=2), sends=(SENT, SECOND)), Delivery.UNDELIVERED),
     ],
 )
 def test_the_delivery_is_that_of_the_last_send(record: Record, delivery: Delivery) -> None:

@@ -1,7 +1,7 @@
 """The queue's looks: lost sends are finished, automatic ones made once, duplicates do nothing."""
 
 import pytest
-from verification.domain.verification import Delivery, Record, SendOutcome
+from verification.domain.verification import Delivery, Outcome, Record
 from verification.errors import (
     NotFound,
     ProviderRejected,
@@ -108,7 +108,7 @@ def test_a_lost_send_is_taken_over_only_after_its_lease() -> None:
     assert queued == [watched.watch(delay=15, tries=1)]
     assert watched.look(queued[0].claimed) == []
     (send,) = watched.record.sends
-    assert (send.number, send.outcome) == (1, SendOutcome.ACCEPTED)
+    assert (send.number, send.outcome) == (1, Outcome.ACCEPTED)
     assert watched.record.verification.sends == 1
     assert len(watched.codes) == 1
 
@@ -213,8 +213,8 @@ def test_with_no_time_left_nothing_is_sent_and_the_queue_does_it() -> None:
     (watch,) = stack.watches.queued
     record = stack.verifications.read(watch.token)
     assert record and record.last_send
-    assert (record.last_send.outcome, record.last_send.provider) == (
-        SendOutcome.UNAVAILABLE,
+    assert (record.last_send.outcome, record.last_send.taken.provider) == (
+        Outcome.UNAVAILABLE,
         "none",
     )
     stack.clock.advance(watch.delay)
@@ -253,11 +253,11 @@ def test_what_has_ended_is_not_sent(end: str) -> None:
     name = str(watched.record.verification.id)
     watched.stack.clock.advance(60)
     if end == "verified":
-        watched.stack.verify(VerifyCommand("shop", name, watched.codes[0]))
+        watched.stack.verify(VerifyCommand("shop", name, watched.codes[0]), plenty)
     elif end == "expired":
         watched.stack.clock.advance(240)
     else:
-        watched.stack.delete("shop", name)
+        watched.stack.delete("shop", name, plenty)
     assert watched.look() == []
     assert len(watched.codes) == 1
 

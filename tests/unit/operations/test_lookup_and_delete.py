@@ -42,7 +42,7 @@ def test_anything_else_does_not_exist(stack: FakeStack) -> None:
         with pytest.raises(NotFound):
             stack.lookup.one(client_id, verification_id)
         with pytest.raises(NotFound):
-            stack.delete(client_id, verification_id)
+            stack.delete(client_id, verification_id, plenty)
     assert stack.lookup.one("shop", name).verification.status == Status.PENDING
 
 
@@ -93,7 +93,7 @@ def test_a_cursor_of_somebody_else_is_refused(stack: FakeStack, cursor: str) -> 
 
 def test_a_deleted_verification_keeps_its_status_and_no_personal_data(stack: FakeStack) -> None:
     name = start(stack)
-    stack.delete("shop", name)
+    stack.delete("shop", name, plenty)
     record = stack.lookup.one("shop", name)
     found = record.verification
     assert found.status_at(stack.clock()) == Status.CANCELED
@@ -106,8 +106,8 @@ def test_a_deleted_verification_keeps_its_status_and_no_personal_data(stack: Fak
 
 def test_deleting_again_changes_nothing(stack: FakeStack) -> None:
     name = start(stack)
-    stack.delete("shop", name)
+    stack.delete("shop", name, plenty)
     once = stack.lookup.one("shop", name)
-    stack.delete("shop", name)
+    stack.delete("shop", name, plenty)
     assert stack.lookup.one("shop", name) == once
     assert stack.telemetry.events[-2:] == [("canceled", name)] * 2

@@ -9,8 +9,8 @@ from verification.domain.verification import (
     Channel,
     Delivery,
     Details,
+    Outcome,
     Record,
-    SendOutcome,
     Status,
 )
 from verification.errors import (
@@ -36,9 +36,13 @@ class Started:
     """A stack with one verification."""
 
     def __init__(
-        self, to: str = "+31612345678", max_sends: int = 5, sends: str = "1000/10m"
+        self,
+        to: str = "+31612345678",
+        max_sends: int = 5,
+        sends: str = "1000/10m",
+        routes: str | None = None,
     ) -> None:
-        self.stack = FakeStack(sends=sends)
+        self.stack = FakeStack(sends=sends, routes=routes)
         command = start_command(to, max_sends=max_sends, max_attempts=2)
         self.record = self.stack.start(command, plenty).record
         self.token = self.record.verification.token
@@ -49,7 +53,7 @@ class Started:
         return self.stack.resend(client_id, self.id, channel, plenty)
 
     def guess(self, code: str) -> bool:
-        return self.stack.verify(VerifyCommand("shop", self.id, code))[1].valid
+        return self.stack.verify(VerifyCommand("shop", self.id, code), plenty)[1].valid
 
     @property
     def codes(self) -> list[str]:
@@ -62,7 +66,10 @@ def test_the_same_code_is_sent_again_watched_claimed_sent_recorded_in_this_order
     record = started.resend()
     assert started.stack.journal == ["read", "watch", "claim", "send", "record_send"]
     assert len(set(started.codes)) == 1 and len(started.codes) == 2
-    assert [(send.number, send.channel) for send in record.sends] == [(1, "sms"), (2, "sms")]
+    assert [(send.number, send.taken.channel) for send in record.sends] == [
+        (1, "sms"),
+        (2, "sms"),
+    ]
     assert (record.verification.sends, record.verification.auto_sends) == (2, 0)
     # The lease is the remaining time and two seconds; the look comes a second after it.
     assert started.stack.watches.queued[1:] == [
@@ -116,7 +123,7 @@ def expired(started: Started) -> None:
 
 
 def canceled(started: Started) -> None:
-    started.stack.delete("shop", started.id)
+    started.stack.delete("shop", started.id, plenty)
 
 
 ENDS = pytest.mark.parametrize("end", [verified, failed, expired, canceled])
@@ -187,7 +194,7 @@ def test_another_channel_to_the_same_destination_stays_the_channel() -> None:
     assert record.verification.channel == Channel.VOICE
     assert [sent.channel for sent in started.stack.messenger.sent] == ["sms", "voice"]
     started.stack.clock.advance(30)
-    assert started.resend().sends[-1].channel == Channel.VOICE
+    assert started.resend().sends[-1].taken.channel == Channel.VOICE
 
 
 @pytest.mark.parametrize(
@@ -199,8 +206,7 @@ def test_another_channel_to_the_same_destination_stays_the_channel() -> None:
     ],
 )
 def test_a_channel_that_cannot_be_is_refused(to: str, channel: Channel, message: str) -> None:
-    started = Started(to)
-    started.stack.messenger.channels = frozenset([Channel.SMS, Channel.EMAIL])
+    started = Started(to, routes="sms=fake; email=fake; voice:EE=fake")
     started.stack.clock.advance(30)
     with pytest.raises(InvalidFields) as refused:
         started.resend(channel)
@@ -271,13 +277,13 @@ def test_a_reused_id_has_none_of_the_details_of_its_older_life() -> None:
 
 def test_a_test_destination_is_resent_without_a_message() -> None:
     fiction = "+12025550100"
-    stack = FakeStack(test_destinations={fiction: TestDestination("4711", 10**15)})
-    stack.messenger.channels = frozenset()
+    test_destinations = {fiction: TestDestination("4711", 10**15)}
+    stack = FakeStack(test_destinations=test_destinations, routes="email=fake")
     tester = Client("tester", Profile("Test"), test=True)
     record = stack.start(start_command(fiction, client=tester), plenty).record
     stack.clock.advance(30)
     again = stack.resend("tester", str(record.verification.id), Channel.VOICE, plenty)
-    assert [send.provider for send in again.sends] == ["test", "test"]
-    assert [send.outcome for send in again.sends] == [SendOutcome.ACCEPTED] * 2
+    assert [send.taken.provider for send in again.sends] == ["test", "test"]
+    assert [send.outcome for send in again.sends] == [Outcome.ACCEPTED] * 2
     assert stack.messenger.sent == []
     assert again.verification.status_at(stack.clock()) == Status.PENDING

@@ -9,8 +9,8 @@ from verification.domain.verification import (
     Channel,
     Delivery,
     Details,
+    Outcome,
     Record,
-    SendOutcome,
     Status,
     Verification,
 )
@@ -39,7 +39,7 @@ def start(stack: FakeStack, command: StartCommand | None = None) -> Started:
 
 def is_valid(stack: FakeStack, record: Record, code: str) -> bool:
     guess = VerifyCommand(record.verification.client_id, str(record.verification.id), code)
-    return stack.verify(guess)[1].valid
+    return stack.verify(guess, plenty)[1].valid
 
 
 def test_it_watches_before_it_stores_before_it_sends_before_it_records() -> None:
@@ -50,7 +50,7 @@ def test_it_watches_before_it_stores_before_it_sends_before_it_records() -> None
     assert stack.watches.queued == [Watch(token, claimed=stack.clock(), delay=20)]
     assert stack.telemetry.events == [
         ("started", str(started.record.verification.id)),
-        ("sent", 1, "fake", SendOutcome.ACCEPTED),
+        ("sent", 1, "fake", Outcome.ACCEPTED),
     ]
 
 
@@ -199,7 +199,8 @@ def test_an_unavailable_provider_leaves_it_queued() -> None:
     started = start(stack)
     assert started.record.delivery_at(stack.clock()) == Delivery.QUEUED
     (send,) = started.record.sends
-    assert (send.outcome, send.vendor_code, send.message_id) == ("unavailable", "timeout", None)
+    (one,) = send.tries
+    assert (send.outcome, one.vendor_code, one.message_id) == ("unavailable", "timeout", None)
     assert stack.verifications.read(started.record.verification.token) == started.record
 
 
@@ -273,9 +274,10 @@ TESTER = Client("tester", Profile("Test"), test=True)
 FICTION = "+12025550100"
 
 
-def with_test_destination() -> FakeStack:
+def with_test_destination(routes: str | None = None) -> FakeStack:
     until = FakeStack().clock.now + 1000
-    return FakeStack(sends="1/24h", test_destinations={FICTION: TestDestination("4711", until)})
+    test_destinations = {FICTION: TestDestination("4711", until)}
+    return FakeStack(sends="1/24h", test_destinations=test_destinations, routes=routes)
 
 
 def test_a_test_destination_has_its_fixed_code_and_nothing_is_sent_or_counted() -> None:
@@ -284,15 +286,14 @@ def test_a_test_destination_has_its_fixed_code_and_nothing_is_sent_or_counted() 
         started = start(stack, start_command(FICTION, client=TESTER, country="US"))
         verification = started.record.verification
         assert (verification.test, verification.code_length) == (True, 4)
-        assert started.record.sends[0].provider == "test"
+        assert started.record.sends[0].taken.provider == "test"
         assert started.record.delivery_at(stack.clock()) == Delivery.ACCEPTED
         assert is_valid(stack, started.record, "4711")
     assert stack.messenger.sent == []
 
 
 def test_a_test_destination_needs_no_route() -> None:
-    stack = with_test_destination()
-    stack.messenger.channels = frozenset()
+    stack = with_test_destination(routes="email=fake")
     assert start(stack, start_command(FICTION, client=TESTER)).record.verification.test
 
 
@@ -344,12 +345,11 @@ def test_a_subject_that_cannot_be_is_refused() -> None:
 
 
 def test_a_channel_without_a_provider_is_refused() -> None:
-    stack = FakeStack()
-    stack.messenger.channels = frozenset([Channel.SMS])
+    stack = FakeStack(routes="sms=fake; voice:EE=fake")
     with pytest.raises(InvalidFields) as refused:
         start(stack, start_command(channel=Channel.VOICE))
     (fault,) = refused.value.faults
-    assert (fault.field, fault.message) == ("channel", "has no provider in this stack")
+    assert (fault.field, fault.message) == ("channel", "voice has no provider in this stack")
     assert stack.journal == []
 
 

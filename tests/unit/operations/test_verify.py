@@ -25,7 +25,7 @@ class Started:
     def guess(self, code: str, key: str | None = None) -> tuple[Verdict, int]:
         """The verdict, and how many attempts were counted by then."""
         verification, verdict = self.stack.verify(
-            VerifyCommand("shop", self.id, code, idempotency_key=key)
+            VerifyCommand("shop", self.id, code, idempotency_key=key), plenty
         )
         return verdict, verification.attempts
 
@@ -73,7 +73,7 @@ def test_for_guesses_too_it_is_gone_on_time_though_the_table_has_it() -> None:
 
 def test_a_canceled_verification_says_so() -> None:
     started = Started()
-    started.stack.delete("shop", started.id)
+    started.stack.delete("shop", started.id, plenty)
     assert started.guess(started.code) == (no(Reason.CANCELED), 0)
 
 
@@ -122,7 +122,7 @@ def test_what_is_not_the_clients_does_not_exist_and_is_not_counted() -> None:
         replace(right, purpose="payment"),
     ):
         with pytest.raises(NotFound) as refused:
-            started.stack.verify(command)
+            started.stack.verify(command, plenty)
         assert refused.value.detail == ""
     assert started.guess(started.code) == (VALID, 1)
 
@@ -130,7 +130,7 @@ def test_what_is_not_the_clients_does_not_exist_and_is_not_counted() -> None:
 def test_destination_and_purpose_may_be_named() -> None:
     started = Started()
     command = VerifyCommand("shop", started.id, started.code, "+31612345678", "login")
-    assert started.stack.verify(command)[1] == VALID
+    assert started.stack.verify(command, plenty)[1] == VALID
 
 
 def test_it_fails_closed_and_touches_the_table_once() -> None:
@@ -149,8 +149,9 @@ def test_every_judged_guess_is_told_and_none_that_is_not() -> None:
     with pytest.raises(IdempotencyConflict):
         started.guess(started.code, "k-1")
     with pytest.raises(NotFound):
-        started.stack.verify(VerifyCommand("other", started.id, started.code))
-    verification, _ = started.stack.verify(VerifyCommand("shop", started.id, started.code))
+        started.stack.verify(VerifyCommand("other", started.id, started.code), plenty)
+    right = VerifyCommand("shop", started.id, started.code)
+    verification, _ = started.stack.verify(right, plenty)
     assert verification.status_at(started.stack.clock()) == Status.VERIFIED
     assert started.stack.telemetry.events == [
         ("judged", False, Reason.INCORRECT),

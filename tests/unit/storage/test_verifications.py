@@ -1,6 +1,7 @@
 """Verifications in DynamoDB: what the engines of the contract tests never answer by themselves."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,18 +9,14 @@ from botocore.stub import Stubber
 from verification.aws import make_client
 from verification.domain.identifiers import VerificationId
 from verification.domain.limits import Charge, Limit
-from verification.domain.verification import (
-    Channel,
-    Guess,
-    Send,
-    SendOutcome,
-)
+from verification.domain.report import Report
+from verification.domain.verification import Channel, Delivery, Guess
 from verification.errors import TemporarilyUnavailable
-from verification.operations.ports import SEND_ROOM
+from verification.operations.ports import SEND_ROOM, SendId
 from verification.storage import table
 from verification.storage.verifications import DynamoDbVerifications
 
-from tests.fakes.samples import make_verification
+from tests.fakes.samples import make_send, make_try, make_verification
 
 NOW = 1_800_000_000_000
 SHOWN = make_verification(
@@ -30,13 +27,18 @@ SHOWN = make_verification(
 ITEM = table.write_verification(SHOWN)
 ID = VerificationId("a", "q" * 26)
 GUESS = Guess(ID, "shop", b"g" * 32, b"k" * 16, NOW)
-SEND = Send(1, Channel.SMS, "sns", SendOutcome.ACCEPTED, NOW, NOW, "m-1")
+SEND = make_send(make_try(message_id="m-1"))
+REPORT = Report("sns", Delivery.DELIVERED)
 CHARGE = Charge(Limit("destination_sends", "5/10m", 5, 600), b"s" * 16, 1)
 
 WRITES: dict[str, Callable[[DynamoDbVerifications], object]] = {
     "guess": lambda t: t.guess(GUESS),
     "cancel": lambda t: t.cancel(ID, "shop"),
     "record_send": lambda t: t.record_send(SHOWN, SEND),
+    "adopt": lambda t: t.adopt(SHOWN, replace(SHOWN, channel=Channel.VOICE)),
+    "confirm": lambda t: t.confirm(GUESS),
+    "dismiss": lambda t: t.dismiss(GUESS),
+    "record_report": lambda t: t.record_report(SendId(SHOWN.token, 1), REPORT, NOW),
 }
 each_write = pytest.mark.parametrize("write", WRITES)
 
@@ -97,7 +99,8 @@ def test_erasing_what_stands_beside_is_repeated_too(stubbed: Table) -> None:
     stubbed.stub.add_response("update_item", {"Attributes": detailed})
     stubbed.conflict(1)
     stubbed.stub.add_response("update_item", {})
-    assert stubbed.table.cancel(ID, "shop") is True
+    canceled = stubbed.table.cancel(ID, "shop")
+    assert canceled and canceled.id == ID
     stubbed.stub.assert_no_pending_responses()
 
 

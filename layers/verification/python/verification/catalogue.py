@@ -5,7 +5,7 @@ add one, write that file and put its class into the table below (docs/providers.
 """
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -99,7 +99,7 @@ class Catalogue:
         Raises:
             ProviderRefused: it is none, or there is none of this name any more.
         """
-        if name not in CLASSES:
+        if not _is_known(name):
             raise ProviderRefused(name, "no_such_provider")
         provider = self.get(name)
         if not isinstance(provider, Verifier):
@@ -147,12 +147,48 @@ class Catalogue:
             ProviderRefused: some are missing or wrong; the log names each, without its value.
         """
         try:
-            return _module_of(name).Settings.model_validate({} if own is None else own)
-        except ValidationError as error:
-            for fault in error.errors(include_url=False, include_input=False):
-                key = ".".join(str(part) for part in (name, *fault["loc"]))
-                self._telemetry.warn("provider_settings_wrong", key=key, problem=fault["msg"])
+            return read_settings(name, own)
+        except WrongSettings as error:
+            for key, problem in error.faults:
+                self._telemetry.warn("provider_settings_wrong", key=key, problem=problem)
             raise ProviderRefused(name, "settings_wrong") from None
+
+
+class WrongSettings(ValueError):
+    """A provider's settings are missing or wrong.
+
+    Args:
+        faults: each key with what is the matter; never its value.
+    """
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{key}: {problem}" for key, problem in faults))
+        self.faults = tuple(faults)
+
+
+def read_settings(name: str, own: Any) -> Any:
+    """A provider's settings as its model.
+
+    Args:
+        own: what the secret says of it; None where it says nothing.
+
+    Raises:
+        WrongSettings: some are missing or wrong, or there is no such provider, or it has none.
+    """
+    model = getattr(_module_of(name), "Settings", None) if _is_known(name) else None
+    if model is None:
+        raise WrongSettings([(name, "there is no provider of this name that has settings")])
+    try:
+        return model.model_validate({} if own is None else own)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        raise WrongSettings(
+            [(".".join(str(part) for part in (name, *f["loc"])), f["msg"]) for f in faults]
+        ) from None
+
+
+def _is_known(name: str) -> bool:
+    return name in CLASSES or name.startswith(f"{_WEBHOOK}-")
 
 
 def _module_of(name: str) -> Any:

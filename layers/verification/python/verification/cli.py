@@ -1,4 +1,4 @@
-"""The operator's commands: `python -m verification.cli create|list|rotate|revoke|sandbox`.
+"""The operator's commands: `python -m verification.cli --help` lists them.
 
 Runs on an operator's machine with boto3 and AWS credentials; no function imports it.
 """
@@ -10,6 +10,8 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,9 +19,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .api.destinations import parse_destination
 from .api.fields import LOCALE
-from .domain.identifiers import make_token
+from .catalogue import WrongSettings, read_settings
+from .domain.identifiers import make_token, parse_id
 from .domain.policy import Client, Profile
-from .errors import InvalidFields
+from .errors import InvalidFields, ProviderError
+from .providers.verigator import VerigatorVerifier
 from .storage import table
 from .storage.directory import (
     ClientRecord,
@@ -29,6 +33,8 @@ from .storage.directory import (
     write_client,
     write_secret,
 )
+from .storage.verifications import DynamoDbVerifications
+from .telemetry import mask
 
 SECRET_BYTES = 32
 DEFAULT_STACK = "serverless-verify"
@@ -108,6 +114,86 @@ def show_sandbox(arguments: argparse.Namespace) -> list[dict[str, Any]]:
     return [{"channel": i["channel"]["S"], "text": i["text"]["S"]} for i in answer["Items"]]
 
 
+def show(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Print all tries to send a verification's code, with the vendors' own codes and ids."""
+    parsed = parse_id(arguments.id)
+    if parsed is None:
+        raise CommandError(f"{arguments.id} is not an id of a verification.")
+    verifications = DynamoDbVerifications(_dynamodb(), _table_name(arguments, "Sessions"))
+    record = verifications.read(parsed.token)
+    if record is None:
+        raise CommandError(f"There is no verification {arguments.id}, or no longer.")
+    verification = record.verification
+    return {
+        "id": str(verification.id),
+        "to": verification.to and mask(verification.to),
+        "client_id": verification.client_id,
+        "status": verification.status_at(_now()),
+        "delivery": record.delivery_at(_now()),
+        "verifier": verification.verifier,
+        "sends": [
+            {"number": send.number, "outcome": send.outcome, "tries": list(map(asdict, send.tries))}
+            for send in record.sends
+        ],
+    }
+
+
+def check_providers(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Check the providers' settings, of the stack or in a file; name every wrong key."""
+    return {"ok": sorted(_read_provider_settings(arguments, _provider_settings(arguments)))}
+
+
+def put_providers(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Check the providers' settings in a file, and give them to the stack."""
+    text = _provider_settings(arguments)
+    checked = _read_provider_settings(arguments, text)
+    _secrets_manager().put_secret_value(SecretId=_providers_secret(arguments), SecretString=text)
+    return {"put": sorted(checked)}
+
+
+def register_verigator_service(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Register a service with Verigator; its id is the setting verigator.service_id."""
+    settings = json.loads(_provider_settings(arguments)).get("verigator") or {}
+    try:
+        verifier = VerigatorVerifier(read_settings("verigator", {"service_id": "-", **settings}))
+        return {"service_id": verifier.create_service(arguments.fqdn, arguments.name)}
+    except (WrongSettings, ProviderError) as error:
+        raise CommandError(str(error)) from None
+
+
+def _provider_settings(arguments: argparse.Namespace) -> str:
+    if arguments.file:
+        return str(arguments.file.read_text())
+    secret = _secrets_manager().get_secret_value(SecretId=_providers_secret(arguments))
+    return str(secret["SecretString"])
+
+
+def _read_provider_settings(arguments: argparse.Namespace, text: str) -> dict[str, Any]:
+    try:
+        settings = json.loads(text)
+    except ValueError:
+        settings = None
+    if not isinstance(settings, dict):
+        raise CommandError("The providers' settings must be a JSON object by provider.")
+    faults: list[tuple[str, str]] = []
+    for name, own in settings.items():
+        try:
+            read_settings(name, own)
+        except WrongSettings as error:
+            faults += error.faults
+    if faults:
+        raise CommandError("\n".join(f"{key}: {problem}" for key, problem in faults))
+    return settings
+
+
+def _providers_secret(arguments: argparse.Namespace) -> str:
+    return _output(arguments, "ProvidersSecretArn")
+
+
+def _secrets_manager() -> Any:
+    return boto3.client("secretsmanager")
+
+
 def _change(
     arguments: argparse.Namespace,
     change: Callable[[ClientRecord], tuple[Secret, ...]],
@@ -145,12 +231,14 @@ def _clients(name: str) -> Iterator[tuple[table.Item, ClientRecord]]:
 
 
 def _table_name(arguments: argparse.Namespace, which: str = "Directory") -> str:
-    if arguments.table:
-        return str(arguments.table)
+    return str(arguments.table) if arguments.table else _output(arguments, f"{which}TableName")
+
+
+def _output(arguments: argparse.Namespace, name: str) -> str:
     stacks = boto3.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
     outputs = {o["OutputKey"]: o["OutputValue"] for o in stacks[0].get("Outputs", [])}
     try:
-        return str(outputs[f"{which}TableName"])
+        return str(outputs[name])
     except KeyError:
         raise CommandError(f"The stack {arguments.stack} is not one of ours.") from None
 
@@ -203,8 +291,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="verification.cli", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command: Callable[..., Any]) -> argparse.ArgumentParser:
-        added = commands.add_parser(name, parents=[common], help=command.__doc__)
+    def add(
+        name: str, command: Callable[..., Any], among: Any = commands
+    ) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = among.add_parser(
+            name, parents=[common], help=command.__doc__
+        )
         added.set_defaults(command=command)
         return added
 
@@ -227,6 +319,16 @@ def build_parser() -> argparse.ArgumentParser:
         "--overlap", type=_seconds, default="24h", help="how long the old secret works: 24h"
     )
     add("revoke", revoke).add_argument("client")
+    add("show", show).add_argument("id", help="of a verification")
+    providers = commands.add_parser("providers", help="Settings of the providers.")
+    actions = providers.add_subparsers(required=True, metavar="ACTION")
+    checking = add("check", check_providers, actions)
+    checking.add_argument("--file", type=Path, help="instead of what the stack has")
+    add("put", put_providers, actions).add_argument("file", type=Path)
+    registering = add("verigator-service", register_verigator_service)
+    registering.add_argument("--fqdn", required=True, help="host name of the service")
+    registering.add_argument("--name", required=True, help="what people see in the app")
+    registering.add_argument("--file", type=Path, help="settings, instead of the stack's")
     add("sandbox", show_sandbox).add_argument("--to", type=_destination, required=True)
     return parser
 
@@ -236,7 +338,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         answer = arguments.command(arguments)
-    except (CommandError, BotoCoreError, ClientError) as error:
+    except (CommandError, BotoCoreError, ClientError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(json.dumps(answer, indent=2))

@@ -230,6 +230,7 @@ class Order:
         locale: BCP 47 of the person; None for nobody knows.
         validity: seconds the code is valid from now on, at least 1.
         code_length, max_attempts: for a provider that makes and checks the code.
+        code: gives our code, for a messenger whose vendor has the texts.
         render: makes the message for a channel, with our code.
         template: the same with a placeholder in place of the code.
         report_token: makes what a provider's reports on this send must show, for its name.
@@ -242,6 +243,7 @@ class Order:
     validity: int
     code_length: int
     max_attempts: int
+    code: Callable[[], str]
     render: Callable[[Channel], Message]
     template: Callable[[Channel, str], Message]
     report_token: Callable[[str], str]

@@ -161,6 +161,7 @@ class Sender:
             validity=_validity(verification, now),
             code_length=verification.code_length,
             max_attempts=verification.max_attempts,
+            code=lambda: self._code_of(verification),
             render=draw,
             template=draw_template,
             report_token=token,

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
+from requests.auth import HTTPBasicAuth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -116,7 +116,7 @@ class HttpApi:
         url: str,
         remaining: Remaining,
         *,
-        auth: AuthBase | tuple[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | bytes | None = None,
@@ -126,6 +126,7 @@ class HttpApi:
 
         Args:
             remaining: milliseconds the function has left.
+            auth: user and password of HTTP's basic authentication.
 
         Raises:
             ProviderUnavailable: no connection, or no time for one: nothing was sent.
@@ -138,7 +139,14 @@ class HttpApi:
         if self._clock() - self._used_at > IDLE_SECONDS:
             self._adapter.close()
         request = requests.Request(
-            method, url, headers, params=params, data=data, json=json, auth=auth
+            method,
+            url,
+            headers,
+            params=params,
+            data=data,
+            json=json,
+            # As bytes: of text, requests would make Latin-1, or an error. RFC 7617 §2.1: UTF-8.
+            auth=auth and HTTPBasicAuth(auth[0].encode(), auth[1].encode()),
         )
         prepared = self._session.prepare_request(request)
         with _Watchdog(seconds) as watchdog:

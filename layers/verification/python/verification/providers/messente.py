@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
-from requests.auth import HTTPBasicAuth
 
 from ..domain.verification import Channel
 from ..errors import ProviderError, ProviderRefused, ProviderRejected, ProviderSilent
@@ -33,7 +32,6 @@ _WRONG_DATA = frozenset({"105", "106"})  # invalid, missing
 _OUR_SETTINGS = frozenset(
     {"channel", "sender", "template", "autoconvert", "priority", "text_store", "dlr_url"}
 )
-_PLACEHOLDER = "\x1a"  # stands in no message: templates may not hold control characters
 
 
 class WhatsAppTemplate(ProviderSettings):
@@ -104,9 +102,6 @@ class MessenteMessenger:
         self._settings = settings
         self._reports_url = reports_url
         self._api = HttpApi(self.name)
-        # As bytes: of text, requests would make Latin-1, or an error.
-        username, password = settings.username, settings.password.get_secret_value()
-        self._auth = HTTPBasicAuth(username.encode(), password.encode())
 
     def send(self, order: Order) -> str:
         """Hand the message over once; see `Messenger.send`."""
@@ -114,7 +109,7 @@ class MessenteMessenger:
             "POST",
             f"{self._settings.base_url}/omnimessage",
             order.remaining,
-            auth=self._auth,
+            auth=(self._settings.username, self._settings.password.get_secret_value()),
             json=self._request(order),
         )
         if not answer.is_success:
@@ -160,7 +155,7 @@ class MessenteMessenger:
         template = self._settings.whatsapp_template
         if not template:
             raise ProviderRefused(self.name, "whatsapp_template_missing")
-        code = [{"type": "text", "text": _code_in(order)}]
+        code = [{"type": "text", "text": order.code()}]
         components: list[dict[str, Any]] = [{"type": "body", "parameters": code}]
         if template.button:  # "url" for all three kinds: copy code, one-tap and zero-tap
             button = {"type": "button", "sub_type": "url", "index": 0, "parameters": code}
@@ -184,12 +179,6 @@ def _shares(validity: int, count: int, fallback_after: int) -> list[int]:
     """Seconds for each channel, at least 1; together as long as the code is valid."""
     early = max(1, min(fallback_after, validity // count))
     return [early] * (count - 1) + [max(1, validity - early * (count - 1))]
-
-
-def _code_in(order: Order) -> str:
-    """The bare code, which a WhatsApp template asks for: what stands at the placeholder."""
-    at = order.template(Channel.WHATSAPP, _PLACEHOLDER).text.index(_PLACEHOLDER)
-    return order.render(Channel.WHATSAPP).text[at : at + order.code_length]
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:

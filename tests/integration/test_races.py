@@ -33,17 +33,19 @@ def test_of_200_wrong_guesses_at_once_max_attempts_are_evaluated(place: Place) -
     verify = stack.verify()
     commands = [guess_command(verification_id, wrong(code, n)) for n in range(1, 201)]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        answers = list(pool.map(verify, commands))
+        answers = list(pool.map(lambda command: verify(command, remaining), commands))
     reasons = Counter(verdict.reason for _, verdict in answers)
     assert reasons == {Reason.INCORRECT: 5, Reason.EXHAUSTED: 195}
     assert {verification.attempts for verification, _ in answers} == {1, 2, 3, 4, 5}
-    assert verify(guess_command(verification_id, code))[1].reason == Reason.EXHAUSTED
+    late = verify(guess_command(verification_id, code), remaining)[1]
+    assert late.reason == Reason.EXHAUSTED
 
 
 def test_of_100_right_guesses_at_once_one_is_verified(place: Place) -> None:
     stack, verification_id, code = started(place)
+    verify, command = stack.verify(), guess_command(verification_id, code)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        answers = list(pool.map(stack.verify(), [guess_command(verification_id, code)] * 100))
+        answers = list(pool.map(lambda _: verify(command, remaining), range(100)))
     verdicts = Counter((verdict.valid, verdict.reason) for _, verdict in answers)
     assert verdicts == {(True, None): 1, (False, Reason.ALREADY_VERIFIED): 99}
 
@@ -52,11 +54,11 @@ def test_of_a_race_between_right_and_wrong_at_most_one_wins_and_attempts_hold(
     place: Place,
 ) -> None:
     stack, verification_id, code = started(place)
+    verify = stack.verify()
     guesses = [code if n % 4 == 0 else wrong(code, n) for n in range(1, 101)]
+    commands = [guess_command(verification_id, guess) for guess in guesses]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        answers = list(
-            pool.map(stack.verify(), [guess_command(verification_id, guess) for guess in guesses])
-        )
+        answers = list(pool.map(lambda command: verify(command, remaining), commands))
     counted = [v for v, verdict in answers if verdict.valid or verdict.reason == Reason.INCORRECT]
     assert len(counted) <= 5
     assert sum(verdict.valid for _, verdict in answers) <= 1

@@ -2,33 +2,36 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from verification.domain.identifiers import VerificationId, make_token
 from verification.domain.limits import Charge, Limit, parse_limits
+from verification.domain.report import Report
 from verification.domain.verification import (
     Channel,
+    Delivery,
     Details,
     Guess,
+    Outcome,
     Reason,
     Record,
     Send,
-    SendOutcome,
     Status,
+    Try,
     Verdict,
     Verification,
 )
 from verification.errors import InvalidFields, LimitExceeded, NotFound
-from verification.operations.ports import Claim, Verifications
+from verification.operations.ports import Claim, SendId, Verifications
 
 from tests.fakes.verifications import InMemoryVerifications
 from tests.integration.commands import remaining
 from tests.integration.conftest import Place
 
 NOW = 1_800_000_000_000
-MAC, WRONG_MAC = bytes(range(32)), bytes(32)
+MAC, WRONG_MAC, NOBODYS_MAC = bytes(range(32)), bytes(32), bytes(range(32, 64))
 
 
 @pytest.fixture(params=["memory", "dynamodb_local", "emulator"])
@@ -89,14 +92,25 @@ def charge(limit: str, amount: int = 1, subject: bytes = b"s" * 16, name: str = 
 
 def test_what_is_created_is_read_back_whole(verifications: Verifications) -> None:
     full = make(
-        resend_after=60,
+        attempts=1,
+        take_overs=1,
+        auto_sends=1,
         max_auto_sends=1,
+        resend_after=60,
+        last_guess=WRONG_MAC,
+        guess_key=bytes(16),
+        guessed_at=NOW,
         locale="pt-BR",
         purpose="login",
         reference="order 1",
         detailed=True,
         test=True,
+        channels="sms,voice",
+        verifier="verifier",
+        verifier_ref="ref-1",
+        settled_key=bytes(16),
     )
+    assert all(getattr(full, one.name) for one in fields(full)), "one is left out here"
     details = Details(
         metadata={"cart": "é 漢 🙂"},
         ip="2001:db8::1",
@@ -116,7 +130,9 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
 def test_what_is_not_there_is_none(verifications: Verifications) -> None:
     assert verifications.read(make().token) is None
     assert verifications.guess(guess(make())) is None
-    assert verifications.cancel(make().id, "shop") is False
+    assert verifications.confirm(guess(make())) is None
+    assert verifications.cancel(make().id, "shop") is None
+    assert verifications.find_send("sns", "m") is None
 
 
 def test_a_token_is_taken_once_and_the_first_is_answered(verifications: Verifications) -> None:
@@ -153,7 +169,9 @@ def test_cancel_does_not_mind_that_ttl_took_the_details_first(
     verifications: Verifications,
 ) -> None:
     verification = created(verifications, detailed=True)
-    assert verifications.cancel(verification.id, "shop") is True
+    canceled = verifications.cancel(verification.id, "shop")
+    assert canceled
+    assert canceled.status == Status.CANCELED
 
 
 @pytest.mark.parametrize("keep", ["replay", "limit"])
@@ -266,18 +284,28 @@ def test_a_guess_that_does_not_concern_it_finds_nothing_and_is_not_counted(
 
 
 def test_canceled_stops_the_code_and_erases_the_person(verifications: Verifications) -> None:
-    verification = make(detailed=True, reference="r")
+    verification = make(
+        detailed=True, reference="r", code_mac=NOBODYS_MAC, verifier="verifier", verifier_ref="1"
+    )
     details = Details(metadata={"a": "b"}, ip="192.0.2.1")
     verifications.create(verification, details, [], remaining)
     verifications.record_send(verification, send(1, NOW + 5))
-    assert verifications.cancel(verification.id, "another") is False
-    for _ in range(2):
-        assert verifications.cancel(verification.id, "shop") is True
+    judged(verifications, guess(verification))
+    assert verifications.cancel(verification.id, "another") is None
+    other_key = VerificationId("b", verification.token)
+    assert verifications.cancel(other_key, "shop") is None
+    canceled = verifications.cancel(verification.id, "shop")
+    assert canceled
+    assert verifications.cancel(verification.id, "shop") == canceled
     record = verifications.read(verification.token)
     assert record is not None
     assert record.details == Details()
-    assert record.verification == replace(
+    assert record.verification == canceled
+    assert canceled == replace(
         verification,
+        attempts=1,
+        guess_key=canceled.guess_key,
+        guessed_at=NOW + 1,
         status=Status.CANCELED,
         to=None,
         destination_hash=None,
@@ -291,28 +319,331 @@ def test_canceled_stops_the_code_and_erases_the_person(verifications: Verificati
     assert page.records == ()
 
 
-def send(number: int, at: int, outcome: SendOutcome = SendOutcome.ACCEPTED) -> Send:
-    accepted = outcome == SendOutcome.ACCEPTED
-    return Send(
-        number,
-        Channel.SMS,
-        "sns",
-        outcome,
-        at,
-        claimed=at,
-        message_id="m" if accepted else None,
-        vendor_code=None if accepted else "Throttling",
+def tried(provider: str = "sns", outcome: Outcome = Outcome.ACCEPTED, **changes: Any) -> Try:
+    accepted = outcome == Outcome.ACCEPTED
+    values: dict[str, Any] = {
+        "message_id": "m" if accepted else None,
+        "vendor_code": None if accepted else "Throttling",
+    }
+    return Try(provider, Channel.SMS, outcome, NOW + 3, **values | changes)
+
+
+def send(number: int, claimed: int, *tries: Try) -> Send:
+    tries = tries or (tried(),)
+    return Send(number, claimed, tries[-1].outcome, tries)
+
+
+def reported(verifications: Verifications, verification: Verification) -> list[Delivery | None]:
+    """What was reported of each try of the first send."""
+    record = verifications.read(verification.token)
+    assert record is not None
+    return [one.report for one in record.sends[0].tries]
+
+
+def delivery_of(
+    verifications: Verifications,
+    verification: Verification,
+    delivery: Delivery,
+    provider: str = "sns",
+    number: int = 1,
+    at: int = NOW + 9,
+) -> bool:
+    """Report a delivery; whether it was news."""
+    report = Report(provider, delivery, vendor_code="ok")
+    return verifications.record_report(SendId(verification.token, number), report, at)
+
+
+def test_sends_are_recorded_with_every_try(verifications: Verifications) -> None:
+    verification = created(verifications, sends=2)
+    tries = (
+        tried("a", Outcome.REJECTED, refused=True, vendor_code="25"),
+        tried("b", Outcome.UNAVAILABLE),
+        tried("c", Outcome.UNKNOWN),
+        tried("d", delegated=True),
+        tried("e", feedback=True),
     )
+    first, second = send(1, NOW + 1, *tries), send(2, NOW + 2)
+    verifications.record_send(verification, second)
+    verifications.record_send(verification, first)
+    record = verifications.read(verification.token)
+    assert record == Record(verification, Details(), (first, second))
 
 
-def test_sends_are_recorded_and_a_later_outcome_replaces_an_earlier(
+@pytest.mark.parametrize("earlier", [0, 1], ids=["of the same claim", "of an earlier claim"])
+def test_a_later_outcome_replaces_an_earlier(verifications: Verifications, earlier: int) -> None:
+    verification = created(verifications)
+    before = send(1, NOW + 2 - earlier, tried("a", Outcome.UNAVAILABLE))
+    after = send(1, NOW + 2, tried("a", Outcome.UNAVAILABLE), tried("b"))
+    verifications.record_send(verification, before)
+    verifications.record_send(verification, after)
+    assert verifications.read(verification.token) == Record(verification, Details(), (after,))
+
+
+def test_an_earlier_claim_changes_nothing_that_a_later_one_recorded(
     verifications: Verifications,
 ) -> None:
     verification = created(verifications)
-    verifications.record_send(verification, send(1, NOW + 1, SendOutcome.UNAVAILABLE))
-    verifications.record_send(verification, send(1, NOW + 2))
+    later = send(1, NOW + 2)
+    verifications.record_send(verification, later)
+    verifications.record_send(verification, send(1, NOW + 1, tried("b", Outcome.REJECTED)))
+    assert verifications.read(verification.token) == Record(verification, Details(), (later,))
+
+
+def test_a_verification_follows_its_send_to_a_verifier_and_back(
+    verifications: Verifications,
+) -> None:
+    verification = created(verifications)
+    delegated = replace(
+        verification,
+        channel=Channel.VOICE,
+        code_mac=NOBODYS_MAC,
+        verifier="verifier",
+        verifier_ref="ref-1",
+    )
+    verifications.adopt(verification, delegated)
+    assert verifications.read(verification.token) == Record(delegated)
+    again = replace(delegated, verifier_ref="ref-2")
+    verifications.adopt(delegated, again)
+    assert verifications.read(verification.token) == Record(again)
+    verifications.adopt(again, verification)
+    assert verifications.read(verification.token) == Record(verification)
+
+
+def test_after_adoption_only_the_new_code_counts(verifications: Verifications) -> None:
+    verification = created(verifications, code_mac=WRONG_MAC)
+    verifications.adopt(verification, replace(verification, code_mac=MAC))
+    old = judged(verifications, guess(verification, WRONG_MAC))
+    assert old[1] == Verdict(False, Reason.INCORRECT)
+    assert judged(verifications, guess(verification, MAC))[1].valid
+
+
+@pytest.mark.parametrize("changed", ["claimed again", "verified", "canceled", "gone"])
+def test_what_has_a_later_claim_or_has_ended_follows_no_more(
+    verifications: Verifications, changed: str
+) -> None:
+    verification = make()
+    if changed != "gone":
+        assert verifications.create(verification, None, [], remaining) is None
+    if changed == "claimed again":
+        claim = Claim(1, Channel.SMS, NOW + 60_000, NOW + 70_000, take_overs=1)
+        assert verifications.claim(verification, claim, [], remaining) is None
+    if changed == "verified":
+        assert judged(verifications, guess(verification))[1].valid
+    if changed == "canceled":
+        verifications.cancel(verification.id, "shop")
+    before = verifications.read(verification.token)
+    assert (before is None) == (changed == "gone")
+    adopted = replace(
+        verification, channel=Channel.VOICE, code_mac=NOBODYS_MAC, verifier="v", verifier_ref="r"
+    )
+    verifications.adopt(verification, adopted)
+    assert verifications.read(verification.token) == before
+
+
+def delegated(verifications: Verifications, **changes: Any) -> Verification:
+    values = {"code_mac": NOBODYS_MAC, "verifier": "verifier", "verifier_ref": "ref-1"}
+    return created(verifications, **values | changes)
+
+
+def confirmed(verifications: Verifications, guess: Guess) -> tuple[Verification, Verdict]:
+    found = verifications.confirm(guess)
+    assert found is not None
+    return found
+
+
+UNSETTLED = Verdict(False, Reason.INCORRECT, unsettled=True)
+
+
+def test_a_guess_at_a_verifiers_code_is_counted_and_left_to_it(
+    verifications: Verifications,
+) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification)
+    after, verdict = judged(verifications, mine)
+    assert (after.attempts, verdict) == (1, UNSETTLED)
+    assert after.status_at(NOW + 2) == Status.PENDING
+    assert judged(verifications, mine) == (after, replace(UNSETTLED, repeated=True))
+
+
+def test_of_two_right_guesses_the_first_to_be_confirmed_is_valid(
+    verifications: Verifications,
+) -> None:
+    verification = delegated(verifications)
+    first, second = guess(verification), guess(verification)
+    for one in (first, second):
+        assert judged(verifications, one)[1] == UNSETTLED
+    after, verdict = confirmed(verifications, second)
+    assert verdict == Verdict(True)
+    assert (after.attempts, after.status_at(NOW + 2)) == (2, Status.VERIFIED)
+    assert verifications.read(verification.token) == Record(after)
+    assert confirmed(verifications, first) == (after, Verdict(False, Reason.ALREADY_VERIFIED))
+    assert judged(verifications, guess(verification))[1].reason == Reason.ALREADY_VERIFIED
+    # Who repeats the one that was valid, or its confirmation, hears so again.
+    assert judged(verifications, second)[1] == Verdict(True, repeated=True)
+    assert confirmed(verifications, second)[1] == Verdict(True, repeated=True)
+
+
+def test_a_right_guess_is_confirmed_though_others_came_after_it(
+    verifications: Verifications,
+) -> None:
+    verification = delegated(verifications, max_attempts=2)
+    right, other = guess(verification), guess(verification, WRONG_MAC)
+    for one in (right, other):
+        judged(verifications, one)
+    assert judged(verifications, guess(verification))[1].reason == Reason.EXHAUSTED
+    after, verdict = confirmed(verifications, right)
+    assert (verdict.valid, after.attempts) == (True, 2)
+    # And is not undone when the other one turns out to be wrong.
+    verifications.dismiss(other)
+    assert verifications.read(verification.token) == Record(after)
+    assert judged(verifications, right)[1] == Verdict(True, repeated=True)
+
+
+def test_a_guess_counted_in_time_is_confirmed_after_the_end(verifications: Verifications) -> None:
+    verification = delegated(verifications)
+    end = verification.valid_until
+    in_time = guess(verification, now=end - 1)
+    judged(verifications, in_time)
+    # Repeated too late, it is still the one that was counted in time.
+    repeated = replace(in_time, now=end + 5)
+    assert judged(verifications, repeated)[1] == replace(UNSETTLED, repeated=True)
+    after, verdict = confirmed(verifications, repeated)
+    assert verdict == Verdict(True)
+    assert after.status_at(end + 6) == Status.VERIFIED
+    late = guess(delegated(verifications), now=end)
+    assert judged(verifications, late)[1].reason == Reason.EXPIRED
+
+
+def test_what_was_canceled_meanwhile_is_not_confirmed(verifications: Verifications) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification)
+    judged(verifications, mine)
+    canceled = verifications.cancel(verification.id, "shop")
+    assert confirmed(verifications, mine) == (canceled, Verdict(False, Reason.CANCELED))
+    assert canceled
+    assert verifications.read(verification.token) == Record(canceled)
+
+
+@pytest.mark.parametrize("changes", [{"client_id": "another"}, {"id": "of another key"}])
+def test_what_is_anothers_is_not_confirmed(
+    verifications: Verifications, changes: dict[str, Any]
+) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification)
+    after, _ = judged(verifications, mine)
+    if "id" in changes:
+        changes = {"id": VerificationId("b", verification.token)}
+    assert verifications.confirm(replace(mine, **changes)) is None
+    assert verifications.read(verification.token) == Record(after)
+
+
+def test_a_dismissed_guess_is_wrong_for_whoever_repeats_it(verifications: Verifications) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification, WRONG_MAC)
+    after, _ = judged(verifications, mine)
+    verifications.dismiss(mine)
+    wrong = Verdict(False, Reason.INCORRECT, repeated=True)
+    assert judged(verifications, mine) == (replace(after, settled_key=mine.key), wrong)
+    assert judged(verifications, guess(verification))[1] == UNSETTLED, "the next is not"
+
+
+def test_dismissing_settles_no_guess_but_its_own(verifications: Verifications) -> None:
+    verification = delegated(verifications)
+    first, second = guess(verification, WRONG_MAC), guess(verification)
+    judged(verifications, first)
+    after, _ = judged(verifications, second)
+    verifications.dismiss(first)
+    verifications.dismiss(guess(make()))
+    assert verifications.read(verification.token) == Record(after)
+    assert judged(verifications, second)[1] == replace(UNSETTLED, repeated=True)
+
+
+def test_a_followed_message_leads_to_its_send(verifications: Verifications) -> None:
+    token, message_id = make().token, secrets.token_hex(128)  # as long as one may be
+    for number in (1, 2):
+        sent = SendId(token, number)
+        verifications.follow("sns", message_id, sent, NOW // 1000)
+        assert verifications.find_send("sns", message_id) == sent
+    assert verifications.find_send("ses", message_id) is None
+    assert verifications.find_send("sns", message_id[:-1]) is None
+    assert verifications.read(token) is None
+
+
+@pytest.mark.parametrize("reported_first", [True, False])
+def test_a_report_counts_whether_it_or_the_record_of_the_send_comes_first(
+    verifications: Verifications, reported_first: bool
+) -> None:
+    verification = make(detailed=True)
+    details = Details(ip="192.0.2.1")
+    assert verifications.create(verification, details, [], remaining) is None
+    if not reported_first:
+        verifications.record_send(verification, send(1, NOW))
+        assert reported(verifications, verification) == [None]
+    assert delivery_of(verifications, verification, Delivery.DELIVERED)
+    if reported_first:
+        assert verifications.read(verification.token) == Record(verification, details)
+        verifications.record_send(verification, send(1, NOW))
+    shown = send(1, NOW, tried(report=Delivery.DELIVERED))
+    assert verifications.read(verification.token) == Record(verification, details, (shown,))
+
+
+def test_a_report_is_news_once_and_a_delivery_stands_against_all_later_ones(
+    verifications: Verifications,
+) -> None:
+    verification = created(verifications)
+    verifications.record_send(verification, send(1, NOW))
+    told = [
+        (Delivery.UNDELIVERED, True, Delivery.UNDELIVERED),
+        (Delivery.UNDELIVERED, False, Delivery.UNDELIVERED),
+        (Delivery.DELIVERED, True, Delivery.DELIVERED),
+        (Delivery.DELIVERED, False, Delivery.DELIVERED),
+        (Delivery.UNDELIVERED, False, Delivery.DELIVERED),
+    ]
+    for delivery, is_news, shown in told:
+        assert delivery_of(verifications, verification, delivery) is is_news
+        assert reported(verifications, verification) == [shown]
+
+
+def test_a_report_speaks_of_one_send_by_one_provider_that_may_have_taken_it(
+    verifications: Verifications,
+) -> None:
+    verification = created(verifications, sends=2)
+    tries = (tried("a", Outcome.REJECTED), tried("b", Outcome.UNKNOWN), tried("c"), tried("d"))
+    verifications.record_send(verification, send(1, NOW, *tries))
+    verifications.record_send(verification, send(2, NOW, tried("c")))
+    for provider in ("a", "b", "c"):
+        assert delivery_of(verifications, verification, Delivery.UNDELIVERED, provider)
+    assert delivery_of(verifications, verification, Delivery.DELIVERED, "c", number=2)
+    undelivered = Delivery.UNDELIVERED
+    assert reported(verifications, verification) == [None, undelivered, undelivered, None]
     record = verifications.read(verification.token)
-    assert record == Record(verification, Details(), (send(1, NOW + 2),))
+    assert record is not None
+    assert record.sends[1].delivery == Delivery.DELIVERED
+
+
+def test_a_report_of_what_is_not_there_makes_no_verification(
+    verifications: Verifications,
+) -> None:
+    nobodys = make()
+    assert delivery_of(verifications, nobodys, Delivery.DELIVERED)
+    assert verifications.read(nobodys.token) is None
+
+
+def test_reports_on_an_older_life_of_an_id_say_nothing_of_the_new_one(
+    verifications: Verifications,
+) -> None:
+    first = created(verifications)
+    verifications.record_send(first, send(1, NOW))
+    assert delivery_of(verifications, first, Delivery.UNDELIVERED)
+    gone = first.expires_at * 1000
+    again = make(
+        token=first.token, created_at=gone, sent_at=gone, expires_at=first.expires_at + 1000
+    )
+    assert verifications.create(again, None, [], remaining) is None
+    verifications.record_send(again, send(1, gone))
+    assert verifications.read(first.token) == Record(again, Details(), (send(1, gone),))
+    assert delivery_of(verifications, again, Delivery.DELIVERED, at=gone + 9)
+    assert reported(verifications, again) == [Delivery.DELIVERED]
 
 
 def test_a_claim_is_taken_once(verifications: Verifications) -> None:

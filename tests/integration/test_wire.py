@@ -9,8 +9,16 @@ from typing import Any
 
 import pytest
 from verification import aws
-from verification.domain.verification import Details
-from verification.errors import IdempotencyConflict, LimitExceeded, NotFound
+from verification.domain.codes import report_mac
+from verification.domain.identifiers import ReportToken, parse_id
+from verification.domain.report import Report
+from verification.domain.verification import Channel, Delivery, Details
+from verification.errors import (
+    IdempotencyConflict,
+    LimitExceeded,
+    NotFound,
+    VerifierUnavailable,
+)
 from verification.operations.verify import VerifyCommand
 from verification.storage import table
 from verification.storage.directory import ClientRecord, Secret, hash_secret, write_client
@@ -18,6 +26,7 @@ from verification.wiring import Stack, clock
 
 from tests.integration.commands import (
     CLIENT,
+    a_delegated_number,
     a_key,
     a_number,
     code_in,
@@ -27,6 +36,7 @@ from tests.integration.commands import (
     wrong,
 )
 from tests.integration.conftest import Place
+from tests.integration.vendor import Vendor
 
 
 @contextmanager
@@ -46,17 +56,18 @@ def counted() -> Iterator[Counter[str]]:
 
 
 @pytest.fixture
-def warm(real_place: Place) -> Iterator[Callable[[], tuple[Stack, Counter[str]]]]:
-    """Parts with their keys read, and the count from then on.
+def warm(real_place: Place) -> Iterator[Callable[..., tuple[Stack, Counter[str]]]]:
+    """Parts with their keys and settings read, and the count from then on.
 
     Clients take over the session's listeners when they are made, so counting begins before.
     """
     with counted() as calls:
 
-        def make() -> tuple[Stack, Counter[str]]:
-            stack = real_place.stack()
+        def make(**settings: str) -> tuple[Stack, Counter[str]]:
+            stack = real_place.stack(**settings)
             stack._code_keys.newest()
             stack._identity_key()
+            stack._catalogue.verifier("messente-verify")
             calls.clear()
             return stack, calls
 
@@ -79,6 +90,37 @@ def test_start_takes_one_transaction_one_update_one_queue_message(
         "sqs.SendMessage": 1,
         "dynamodb.TransactWriteItems": 1,
         "sns.Publish": 1,
+        "dynamodb.UpdateItem": 1,
+    }
+
+
+def begin_delegated(stack: Stack, vendor: Vendor, **changes: Any) -> tuple[str, str]:
+    """A verification and the code that the vendor made for it."""
+    to = a_delegated_number()
+    record = stack.start()(start_command(to, **changes), remaining).record
+    return str(record.verification.id), vendor.codes_to(to)[0]
+
+
+def test_start_by_a_verifier_takes_one_update_more(warm: Any, vendor: Vendor) -> None:
+    stack, calls = warm()
+    begin_delegated(stack, vendor)
+    assert calls == {
+        "sqs.SendMessage": 1,
+        "dynamodb.TransactWriteItems": 1,
+        "dynamodb.UpdateItem": 2,
+    }
+
+
+def test_start_by_a_provider_that_is_followed_takes_one_put_more(
+    real_place: Place, warm: Any
+) -> None:
+    stack, calls = warm(FOLLOWED_PROVIDERS="ses sns")
+    begin(real_place, stack)
+    assert calls == {
+        "sqs.SendMessage": 1,
+        "dynamodb.TransactWriteItems": 1,
+        "sns.Publish": 1,
+        "dynamodb.PutItem": 1,
         "dynamodb.UpdateItem": 1,
     }
 
@@ -158,19 +200,127 @@ def test_verify_takes_one_call_whatever_the_outcome(
     }
     before, changed, expected = cases[outcome]
     for earlier in before:
-        verify(earlier)
+        verify(earlier, remaining)
     if outcome == "canceled":
-        stack.delete()(CLIENT.id, verification_id)
+        stack.delete()(CLIENT.id, verification_id, remaining)
     if outcome == "expired":
         verify = replace(verify, clock=lambda: clock() + 300_000)
     calls.clear()
     if isinstance(expected, tuple):
-        verdict = verify(changed)[1]
+        verdict = verify(changed, remaining)[1]
         assert (verdict.valid, verdict.reason) == expected
     else:
         with pytest.raises(expected):
-            verify(changed)
+            verify(changed, remaining)
     assert calls == {"dynamodb.UpdateItem": 1}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "updates"),
+    [
+        ("correct", 2),
+        ("incorrect", 2),
+        ("unavailable", 1),
+        ("exhausted", 1),
+        ("already_verified", 1),
+        ("canceled", 1),
+        ("repeated", 1),
+    ],
+)
+def test_verify_of_a_verifiers_code_takes_two_calls_or_one_where_it_has_no_say(
+    warm: Any, vendor: Vendor, outcome: str, updates: int
+) -> None:
+    stack, calls = warm()
+    verification_id, code = begin_delegated(
+        stack, vendor, max_attempts=1 if outcome == "exhausted" else 5
+    )
+    verify, to = stack.verify(), vendor.number_of(code)
+    guess = wrong(code) if outcome == "incorrect" else code
+    command = guess_command(verification_id, guess, idempotency_key="g")
+    if outcome in ("exhausted", "already_verified"):
+        earlier = wrong(code) if outcome == "exhausted" else code
+        verify(guess_command(verification_id, earlier), remaining)
+    if outcome == "canceled":
+        stack.delete()(CLIENT.id, verification_id, remaining)
+    if outcome == "repeated":
+        verify(command, remaining)
+    calls.clear()
+    asked = len(vendor.asked_about(to))
+    if outcome == "unavailable":
+        vendor.down.add(to)
+        with pytest.raises(VerifierUnavailable):
+            verify(command, remaining)
+    else:
+        verdict = verify(command, remaining)[1]
+        valid = outcome in ("correct", "repeated")
+        assert (verdict.valid, verdict.reason) == (valid, None if valid else outcome)
+    assert calls == {"dynamodb.UpdateItem": updates}
+    asks = outcome in ("correct", "incorrect", "unavailable")
+    assert len(vendor.asked_about(to)) - asked == int(asks)
+
+
+def report(stack: Stack, verification_id: str, delivery: Delivery) -> Report:
+    """What `sns` would report of the first send, had it a report address."""
+    parsed = parse_id(verification_id)
+    assert parsed
+    mac = report_mac(stack._identity_key(), verification_id, 1, "sns")
+    return Report("sns", delivery, token=str(ReportToken(parsed, 1, mac)))
+
+
+@pytest.mark.parametrize(
+    ("delivery", "fallback", "expected"),
+    [
+        (Delivery.DELIVERED, (Channel.VOICE,), {"dynamodb.UpdateItem": 1}),
+        (Delivery.UNDELIVERED, (), {"dynamodb.UpdateItem": 1, "dynamodb.Query": 1}),
+        (
+            Delivery.UNDELIVERED,
+            (Channel.VOICE,),
+            {"dynamodb.UpdateItem": 1, "dynamodb.Query": 1, "sqs.SendMessage": 1},
+        ),
+    ],
+    ids=["delivered", "undelivered", "undelivered, with a channel to fall back on"],
+)
+def test_a_report_takes_one_update_and_of_no_delivery_one_query_more(
+    real_place: Place,
+    warm: Any,
+    delivery: Delivery,
+    fallback: tuple[Channel, ...],
+    expected: dict[str, int],
+) -> None:
+    stack, calls = warm()
+    verification_id, _ = begin(real_place, stack, fallback=fallback)
+    calls.clear()
+    stack.take_report()(report(stack, verification_id, delivery))
+    assert calls == expected
+    assert stack.lookup().one(CLIENT.id, verification_id).delivery_at(clock()) == delivery
+
+
+def test_a_report_that_names_its_message_alone_takes_one_read_more(
+    real_place: Place, warm: Any
+) -> None:
+    stack, calls = warm(FOLLOWED_PROVIDERS="sns")
+    verification_id, _ = begin(real_place, stack)
+    sent = stack.lookup().one(CLIENT.id, verification_id).sends[0]
+    calls.clear()
+    stack.take_report()(Report("sns", Delivery.DELIVERED, message_id=sent.taken.message_id))
+    assert calls == {"dynamodb.GetItem": 1, "dynamodb.UpdateItem": 1}
+    delivery = stack.lookup().one(CLIENT.id, verification_id).delivery_at(clock())
+    assert delivery == Delivery.DELIVERED
+
+
+def test_a_made_up_report_takes_no_call(real_place: Place, warm: Any) -> None:
+    stack, calls = warm()
+    verification_id, _ = begin(real_place, stack)
+    good = report(stack, verification_id, Delivery.UNDELIVERED)
+    calls.clear()
+    for made_up in (
+        replace(good, token="nothing"),
+        replace(good, token=f"{verification_id}-1-{'a' * 26}"),
+        replace(good, token=str(good.token).replace("-1-", "-2-")),
+        replace(good, provider="messente"),
+    ):
+        stack.take_report()(made_up)
+    assert calls == {}
 
 
 def test_lookup_takes_one_query(real_place: Place, warm: Any) -> None:
@@ -189,7 +339,7 @@ def test_delete_takes_one_update_and_one_more_where_there_are_details(
     details = Details(ip="192.0.2.1") if detailed else None
     verification_id, _ = begin(real_place, stack, details=details)
     calls.clear()
-    stack.delete()(CLIENT.id, verification_id)
+    stack.delete()(CLIENT.id, verification_id, remaining)
     assert calls == {"dynamodb.UpdateItem": updates}
 
 
@@ -222,26 +372,18 @@ def item_size(item: dict[str, Any]) -> int:
     return size
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"purpose": "p" * 64, "reference": "r" * 128, "locale": "pt-BR"},
-    ],
-    ids=["defaults", "with all that stands on the item"],
-)
-def test_at_native_defaults_the_item_is_under_1_kb_and_a_guess_takes_one_write_unit(
-    real_place: Place, warm: Any, changes: dict[str, str]
-) -> None:
-    stack, _ = warm()
-    verification_id, code = begin(real_place, stack, idempotency_key=a_key(), **changes)
-    stack.verify()(guess_command(verification_id, wrong(code)))
+def item_of(place: Place, verification_id: str) -> dict[str, Any]:
+    """The verification's item as it stands in the table; prints its size."""
     key = table.verification_key(verification_id[1:])
-    item = real_place.dynamodb.get_item(TableName=real_place.sessions, Key=key)["Item"]
+    item: dict[str, Any] = place.dynamodb.get_item(TableName=place.sessions, Key=key)["Item"]
     print(f"verification item: {item_size(item)} bytes ({json.dumps(sorted(item))})")
-    assert item_size(item) <= 1024
-    spent = []
-    client = real_place.dynamodb
+    return item
+
+
+def units_of_a_guess(place: Place, stack: Stack, command: VerifyCommand) -> list[float]:
+    """The write units that each update of a right guess takes."""
+    spent: list[float] = []
+    client = place.dynamodb
     client.meta.events.register(
         "provide-client-params.dynamodb.UpdateItem",
         lambda params, **_: {**params, "ReturnConsumedCapacity": "TOTAL"},
@@ -250,7 +392,40 @@ def test_at_native_defaults_the_item_is_under_1_kb_and_a_guess_takes_one_write_u
         "after-call.dynamodb.UpdateItem",
         lambda parsed, **_: spent.append(parsed["ConsumedCapacity"]["CapacityUnits"]),
     )
-    verifications = type(stack._verifications)(client, real_place.sessions)
+    verifications = type(stack._verifications)(client, place.sessions)
     verify = replace(stack.verify(), verifications=verifications)
-    assert verify(guess_command(verification_id, code))[1].valid
-    assert spent == [1.0]
+    assert verify(command, remaining)[1].valid
+    return spent
+
+
+ALL_ON_THE_ITEM = {"purpose": "p" * 64, "reference": "r" * 128, "locale": "pt-BR"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, ALL_ON_THE_ITEM, ALL_ON_THE_ITEM | {"fallback": (Channel.VOICE,)}],
+    ids=["defaults", "with all that stands on the item", "and a channel to fall back on"],
+)
+def test_at_native_defaults_the_item_is_under_1_kb_and_a_guess_takes_one_write_unit(
+    real_place: Place, warm: Any, changes: dict[str, Any]
+) -> None:
+    stack, _ = warm()
+    verification_id, code = begin(real_place, stack, idempotency_key=a_key(), **changes)
+    stack.verify()(guess_command(verification_id, wrong(code)), remaining)
+    assert item_size(item_of(real_place, verification_id)) <= 1024
+    right = guess_command(verification_id, code)
+    assert units_of_a_guess(real_place, stack, right) == [1.0]
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, ALL_ON_THE_ITEM], ids=["defaults", "with all that stands on the item"]
+)
+def test_with_a_verifier_the_item_is_under_1_kb_and_a_guess_takes_two_write_units(
+    real_place: Place, warm: Any, vendor: Vendor, changes: dict[str, Any]
+) -> None:
+    stack, _ = warm()
+    verification_id, code = begin_delegated(stack, vendor, idempotency_key=a_key(), **changes)
+    stack.verify()(guess_command(verification_id, wrong(code)), remaining)
+    assert item_size(item_of(real_place, verification_id)) <= 1024
+    right = guess_command(verification_id, code)
+    assert units_of_a_guess(real_place, stack, right) == [1.0, 1.0]

@@ -4,18 +4,19 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 from tests.local import ROOT, LocalError
-from tests.local.deploy import STAGE, environment
+from tests.local.deploy import environment
 from tests.local.emulator import REGION, aws
 from tests.local.processes import run
 
-FUNCTIONS = ("start", "verify", "lookup", "delete", "resend")
+FUNCTIONS = ("start", "verify", "lookup", "delete", "resend")  # that take direct invokes
 PATIENCE = 60  # seconds for the first answer, on a slow machine
 
 
@@ -46,6 +47,7 @@ class Stack:
     """A deployed stack and one client of it; .local/stack.json holds the same fields."""
 
     api_url: str  # ends in the stage, without a slash
+    reports_url: str  # so does this one
     endpoint_url: str
     region: str
     client_id: str
@@ -53,6 +55,9 @@ class Stack:
     sms_inbox_url: str
     email_inbox_url: str
     functions: dict[str, str]  # ARNs, by the names in FUNCTIONS
+    reports_function: str  # its ARN
+    reports_topic: str  # its ARN
+    providers_secret: str  # its ARN
     tables: dict[str, str]  # names, of "sessions" and "directory"
 
     @property
@@ -77,6 +82,15 @@ class Stack:
         """Create another client of the service; `options` such as --test, --direct-invoke."""
         return create_client(self.endpoint_url, self.tables["directory"], name, *options)
 
+    def configure_providers(self, settings: Mapping[str, Any]) -> None:
+        """Put settings by provider into their secret, in place of what is there.
+
+        A process that has read it reads it again when a provider refuses us, a minute later.
+        """
+        text = json.dumps(settings)
+        secrets = self.aws("secretsmanager")
+        secrets.put_secret_value(SecretId=self.providers_secret, SecretString=text)
+
     def aws(self, service: str) -> Any:
         """A boto3 client of the account that the stack is in."""
         return aws(self.endpoint_url, service)
@@ -95,7 +109,8 @@ class Stack:
 def connect(endpoint_url: str, outputs: Mapping[str, str], client: Credentials) -> Stack:
     """A stack, from where it is deployed, the outputs of that, and a client of it."""
     return Stack(
-        api_url=f"{endpoint_url}/_aws/execute-api/{outputs['ApiId']}/{STAGE}",
+        api_url=api_url(endpoint_url, outputs["ApiUrl"]),
+        reports_url=api_url(endpoint_url, outputs["ReportsUrl"]),
         endpoint_url=endpoint_url,
         region=REGION,
         client_id=client.client_id,
@@ -103,11 +118,20 @@ def connect(endpoint_url: str, outputs: Mapping[str, str], client: Credentials) 
         sms_inbox_url=f"{endpoint_url}/_ministack/sns/sms-messages",
         email_inbox_url=f"{endpoint_url}/_ministack/ses/messages",
         functions={name: outputs[f"{name.title()}FunctionArn"] for name in FUNCTIONS},
+        reports_function=outputs["ReportsFunctionArn"],
+        reports_topic=outputs["ReportsTopicArn"],
+        providers_secret=outputs["ProvidersSecretArn"],
         tables={
             "sessions": outputs["SessionsTableName"],
             "directory": outputs["DirectoryTableName"],
         },
     )
+
+
+def api_url(endpoint_url: str, url: str) -> str:
+    """Where the emulator serves what API Gateway would at this URL."""
+    api, _, _ = (urlsplit(url).hostname or "").partition(".")
+    return f"{endpoint_url}/_aws/execute-api/{api}{urlsplit(url).path}"
 
 
 def create_client(endpoint_url: str, directory: str, name: str, *options: str) -> Credentials:
@@ -140,5 +164,6 @@ def save(stack: Stack, path: Path) -> None:
 
 
 def load(path: Path) -> Stack | None:
-    """The stack that `save` wrote; None when there is none."""
-    return Stack(**json.loads(path.read_text())) if path.exists() else None
+    """The stack that `save` wrote; None when there is none, or an older `save` wrote it."""
+    facts = json.loads(path.read_text()) if path.exists() else {}
+    return Stack(**facts) if facts.keys() == {field.name for field in fields(Stack)} else None

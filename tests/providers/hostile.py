@@ -113,8 +113,13 @@ class RawServer:
         self._thread.start()
         return self
 
+    def refuse(self) -> None:
+        """Take no more connections."""
+        with suppress(OSError):  # it does not already
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+
     def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        self.refuse()
         if self._talk:
             self._talk.stop()
         self._thread.join()

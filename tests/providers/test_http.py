@@ -15,6 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from verification.errors import (
+    ProviderError,
+    ProviderRefused,
+    ProviderSilent,
+    ProviderUnavailable,
+)
+from verification.providers import http as http_module
+from verification.providers.http import IDLE_SECONDS, MAX_ANSWER_BYTES, Answer, HttpApi
 
 from tests.providers.hostile import (
     Asked,
@@ -29,14 +37,6 @@ from tests.providers.hostile import (
     says_and_waits,
     self_signed,
 )
-from verification.errors import (
-    ProviderError,
-    ProviderRefused,
-    ProviderSilent,
-    ProviderUnavailable,
-)
-from verification.providers import http as http_module
-from verification.providers.http import IDLE_SECONDS, MAX_ANSWER_BYTES, Answer, HttpApi
 
 SHORT, PLENTY = 2_600, 15_000  # milliseconds the function has left
 OK = http('{"id": "1"}')

@@ -101,7 +101,8 @@ def fault(code: Any, parameter: Any = None) -> dict[str, Any]:
 def test_it_is_a_messenger_of_sms_and_voice(httpserver: HTTPServer) -> None:
     messenger = make_messenger(httpserver)
     assert isinstance(messenger, Messenger)
-    assert (messenger.name, messenger.channels) == ("messagebird", {SMS, VOICE})
+    assert messenger.name == "messagebird"
+    assert messenger.channels == frozenset({SMS, VOICE})
 
 
 @pytest.mark.parametrize("channel", PATHS)
@@ -244,7 +245,7 @@ def test_every_language_can_be_asked_for(httpserver: HTTPServer, language: str) 
         ("zh", "CN", "zh-cn"),
         ("zh-Hant", "HK", "zh-hk"),
         ("zh-Hant", "TW", "zh-cn"),
-        ("zh-Hant-HK", "GB", "zh-hk"),
+        ("zh-Hant-HK", "CN", "zh-hk"),
         ("no", "NO", "nb-no"),
         ("nn-NO", None, "nb-no"),
         ("cy", "GB", "cy-gb"),

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verification.api.reports.messagebird import STATUSES, read, read_verify
+from verification.api.reports.messagebird import STATUSES, read
 from verification.domain.report import Report
 from verification.domain.verification import Delivery
 
@@ -141,12 +141,6 @@ def test_the_query_counts_before_the_body() -> None:
     report = read(TOKEN, fields(status="delivered"), b'{"status": "failed"}')
     assert report and report.delivery == Delivery.DELIVERED
     assert read(TOKEN, fields(status="sent"), b'{"status": "failed"}') is None
-
-
-def test_reports_of_the_verifier_are_under_its_own_name() -> None:
-    assert read_verify(TOKEN, fields(), b"") == Report(
-        "messagebird-verify", Delivery.DELIVERED, TOKEN, ID, "delivered"
-    )
 
 
 @pytest.mark.parametrize(

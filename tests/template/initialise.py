@@ -1,17 +1,23 @@
 """Run a function's INIT as the template sets it up: its own app.py, its own environment."""
 
+import json
 import runpy
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+from botocore.stub import Stubber
 from verification import wiring
-from verification.providers.routing import Routing
 
 from tests.local import ROOT
 
-from .loading import FUNCTIONS, TEMPLATE, references
+from .loading import FUNCTIONS, NAME, STACK, TEMPLATE
+
+# What the providers' secret holds, where a provider needs it.
+PROVIDER_SETTINGS = {
+    name: {"username": "made-up", "password": "made-up"} for name in ("messente", "messente-verify")
+}
 
 
 class Environment(Mapping[str, str]):
@@ -24,6 +30,9 @@ class Environment(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         self.asked.add(name)
         return self._variables[name]
+
+    def __contains__(self, name: object) -> bool:  # Mapping's own would ask for it
+        return name in self._variables
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._variables)
@@ -54,18 +63,39 @@ def initialise(function: str, environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def build_providers(defined: Mapping[str, Any]) -> None:
-    """Make what a function that sends makes when it first sends: its providers."""
-    sender = vars(defined["stack"]).get("_sender")
-    if sender:
-        assert isinstance(sender.route, Routing)
-        for offer in sender.route._offers.values():
-            offer.build()
+    """Make what a function makes when it first needs it: all its providers.
+
+    Those of its routes when it sends; else, when it knows the providers' secret, a verifier.
+    """
+    stack = defined["stack"]
+    if "PROVIDERS_SECRET" not in stack._settings._environ:
+        return
+    names = stack._settings.routes.names if "_sender" in vars(stack) else {"messente-verify"}
+    with Stubber(stack._secrets_manager) as stubber:
+        stubber.add_response("get_secret_value", {"SecretString": json.dumps(PROVIDER_SETTINGS)})
+        for name in names:
+            stack._catalogue.get(name)
+        stubber.assert_no_pending_responses()
 
 
 def _resolve(value: Any, parameters: Mapping[str, str]) -> str:
     if not isinstance(value, dict):
         return str(value)
-    [name] = references(value)
+    [(function, argument)] = value.items()
+    if function == "Fn::If":
+        name, yes, no = argument
+        return _resolve(yes if _holds(STACK["Conditions"][name], parameters) else no, parameters)
+    if function == "Fn::Sub":
+        return NAME.sub(lambda found: _named(found[1], parameters), argument)
+    return _named(argument if function == "Ref" else argument[0], parameters)
+
+
+def _named(name: str, parameters: Mapping[str, str]) -> str:
     declared = TEMPLATE["Parameters"].get(name)
     # Of a resource it is a name, an ARN or a URL: for INIT any text will do.
     return parameters.get(name, str(declared["Default"]) if declared else f"made-up-{name}")
+
+
+def _holds(condition: Mapping[str, Any], parameters: Mapping[str, str]) -> bool:
+    left, right = condition["Fn::Equals"]
+    return _resolve(left, parameters) == str(right)

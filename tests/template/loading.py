@@ -15,7 +15,7 @@ from tests.local import ROOT
 
 TEMPLATE_FILE = ROOT / "template.yaml"
 
-_NAME = re.compile(r"\$\{([^!}]+)\}")
+NAME = re.compile(r"\$\{([^!}]+)\}")
 
 
 def load_template(path: Path = TEMPLATE_FILE) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def references(part: Any) -> Iterator[str]:
                 yield value[0]
             elif key == "Fn::Sub":
                 text, own = value if isinstance(value, list) else (value, {})
-                named = (name.split(".")[0] for name in _NAME.findall(text))
+                named = (name.split(".")[0] for name in NAME.findall(text))
                 yield from (name for name in named if name not in own)
                 yield from references(own)
             else:

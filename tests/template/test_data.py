@@ -5,31 +5,40 @@ from typing import Any
 
 import pytest
 from verification.storage import table
-from verification.storage.secrets import MIN_KEY_LENGTH, StoredCodeKeys, StoredIdentityKey
+from verification.storage.secrets import (
+    MIN_KEY_LENGTH,
+    StoredCodeKeys,
+    StoredIdentityKey,
+    StoredProviderSettings,
+)
 
 from .loading import STACK, of_type
 
 TABLES = of_type("AWS::DynamoDB::Table")
 SECRETS = of_type("AWS::SecretsManager::Secret")
+GENERATED = ["CodeKeysSecret", "IdentityKeySecret"]
 RESOURCES = STACK["Resources"]
 
 
-class Generated:
-    """Secrets Manager with one secret, as CloudFormation would generate it."""
+class Created:
+    """Secrets Manager with one secret, as CloudFormation would create it."""
 
     def __init__(self, secret: str) -> None:
-        how = SECRETS[secret]["GenerateSecretString"]
-        values = json.loads(how["SecretStringTemplate"])
-        values[how["GenerateStringKey"]] = "x" * how["PasswordLength"]
-        self._text = json.dumps(values)
+        how = SECRETS[secret].get("GenerateSecretString")
+        if how:
+            values = json.loads(how["SecretStringTemplate"])
+            values[how["GenerateStringKey"]] = "x" * how["PasswordLength"]
+            self._text = json.dumps(values)
+        else:
+            self._text = SECRETS[secret]["SecretString"]
 
     def get_secret_value(self, SecretId: str) -> dict[str, Any]:  # noqa: N803 boto's spelling
         return {"SecretString": self._text}
 
 
-def test_there_are_two_tables_and_two_secrets() -> None:
+def test_there_are_two_tables_and_three_secrets() -> None:
     assert set(TABLES) == {"SessionsTable", "DirectoryTable"}
-    assert set(SECRETS) == {"CodeKeysSecret", "IdentityKeySecret"}
+    assert set(SECRETS) == {*GENERATED, "ProvidersSecret"}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -86,8 +95,8 @@ def test_what_cannot_be_made_again_outlives_the_stack(name: str) -> None:
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
-@pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_generated_and_stands_nowhere(name: str) -> None:
+@pytest.mark.parametrize("name", GENERATED)
+def test_a_key_is_generated_and_stands_nowhere(name: str) -> None:
     assert "SecretString" not in SECRETS[name]
     generate = SECRETS[name]["GenerateSecretString"]
     assert generate["PasswordLength"] == 64 >= MIN_KEY_LENGTH
@@ -96,12 +105,17 @@ def test_a_secret_is_generated_and_stands_nowhere(name: str) -> None:
     assert not {"ExcludeUppercase", "ExcludeLowercase", "ExcludeNumbers"} & generate.keys()
 
 
-def test_the_generated_secrets_have_the_form_that_the_code_reads() -> None:
-    assert StoredCodeKeys(Generated("CodeKeysSecret"), "id", lambda: 0).newest() == (
-        "a",
-        b"x" * 64,
-    )
-    assert StoredIdentityKey(Generated("IdentityKeySecret"), "id")() == b"x" * 64
+def test_the_created_secrets_have_the_form_that_the_code_reads() -> None:
+    code_keys = StoredCodeKeys(Created("CodeKeysSecret"), "id", lambda: 0)
+    assert code_keys.newest() == ("a", b"x" * 64)
+    assert StoredIdentityKey(Created("IdentityKeySecret"), "id")() == b"x" * 64
+
+
+def test_the_secret_of_the_providers_begins_with_none() -> None:
+    """A constant: CloudFormation writes it again only when the template has another one."""
+    assert SECRETS["ProvidersSecret"]["SecretString"] == "{}"
+    settings = StoredProviderSettings(Created("ProvidersSecret"), "id", lambda: 0)
+    assert settings.get("messente") is None
 
 
 def _attributes(name: str) -> list[dict[str, str]]:

@@ -4,8 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from verification.domain.limits import parse_limits
-from verification.settings import parse_routes
+from verification.errors import ConfigurationError
+from verification.settings import Settings
 
 from .loading import STACK, TEMPLATE, references
 
@@ -52,10 +55,24 @@ def test_only_what_holds_codes_is_hidden() -> None:
     assert hidden == {"TestDestinations"}
 
 
+A_ROUTE = st.tuples(
+    st.sampled_from(["sms", " voice ", "email", "fax"]),
+    st.sampled_from(["", ":EE", " : XX ", ":+1", ": +37256 "]),
+    st.sampled_from(["=", " = "]),
+    st.lists(st.sampled_from(["sns", "ses ", " webhook-2"]), min_size=1, max_size=3).map(",".join),
+)
 TAKEN: dict[str, list[Any]] = {
     "Stage": ["prod", "v1"],
     "Brand": ["Shop", "Brand & Söhne", "x" * 20],
-    "Routes": ["sms=sns", "sms=sns, sandbox;voice=sandbox ; email=ses;", " email = ses "],
+    "Routes": [
+        "sms=sns",
+        "sms=sns, sandbox;voice=sandbox ; email=ses;",
+        " email = ses ",
+        "sms=messente,messagebird,sns; sms:+1=aws-sms; sms:EE=messente; voice=aws-voice; email=ses",
+        "sms : EE = webhook-acme2 , sns ; sms: +372 =sns",
+        "sms:+123456789012345=sns",
+        "whatsapp=messente;viber=messente;totp=verigator",
+    ],
     "SmsSenderId": ["", "A", "Shop", "My-Shop-123"],
     "EmailSender": ["", "verify@example.org"],
     "EmailConfigurationSet": ["", "my_set-1"],
@@ -68,7 +85,13 @@ TAKEN: dict[str, list[Any]] = {
 REFUSED: dict[str, list[Any]] = {
     "Stage": ["", "Prod", "my-stage", "1st", "x" * 17, "prod/"],
     "Brand": ["", " ", " Shop", "x" * 21, "{code}", "two\nlines"],
-    "Routes": ["", "sms", "sms=", "=sns", "sms=sns email=ses", "sms=sns,,ses", "sms=sns2"],
+    "Routes": [
+        *("", " ", ";", ";sms=sns", "sms", "sms=", "=sns", "sms:=sns", "SMS=sns", "sms=SNS"),
+        *("sms=sns email=ses", "sms=sns,,ses", "sms=sns,", "sms=,sns", "sms=2sns", "sms=-sns"),
+        *("sms:1=sns", "sms:+=sns", "sms:+0=sns", "sms:+1234567890123456=sns", "sms:+ 1=sns"),
+        *("sms:ee=sns", "sms:EST=sns", "sms:E=sns", "sms:EE,LV=sns", "sms:EE:+372=sns"),
+        *("sms=sns\n", "sms=sns\tses", "sms=söns", "sms=sns=ses", "sms=sns;voice"),
+    ],
     "SmsSenderId": ["twelve-chars", "My Shop", "Söhne", "-Shop", "Shop-", "-"],
     "EmailSender": ["verify", "Verify <verify@example.org>", "a b@example.org", "a@b@example.org"],
     "EmailConfigurationSet": ["my set", "x" * 65],
@@ -96,7 +119,18 @@ def test_a_parameter_refuses(name: str) -> None:
 
 @pytest.mark.parametrize("text", TAKEN["Routes"])
 def test_routes_that_are_taken_are_understood(text: str) -> None:
-    assert parse_routes(text)
+    rules = Settings({"ROUTES": text}).routes.rules
+    assert len(rules) == len([route for route in text.split(";") if route.strip()])
+
+
+@given(st.lists(A_ROUTE.map("".join), min_size=1, max_size=4).map("; ".join))
+def test_any_routes_that_are_taken_are_understood_or_refused_with_the_place(text: str) -> None:
+    """Such as what is no channel, no country, or there twice: a pattern cannot know."""
+    assert allows("Routes", text)
+    try:
+        assert Settings({"ROUTES": text}).routes.rules
+    except ConfigurationError as error:
+        assert re.search(r"^ROUTES: '.*' at character \d+ (is|names) ", str(error))
 
 
 @pytest.mark.parametrize("text", TAKEN["SendLimits"])

@@ -8,6 +8,9 @@ import pytest
 from .loading import FUNCTIONS, listed, of_type
 
 SEND = {
+    "end-user-messaging:SendNotifyCodeVerification *",
+    "sms-voice:SendTextMessage *",
+    "sms-voice:SendVoiceMessage *",
     "sns:Publish not arn:${AWS::Partition}:sns:*:*:*",  # to phone numbers, never to a topic
     "ses:SendEmail not arn:${AWS::Partition}:ses:*:*:template/*",  # a client may have its sender
 }
@@ -20,14 +23,17 @@ ALLOWED = {
         "dynamodb:UpdateItem SessionsTable",
         "secretsmanager:GetSecretValue CodeKeysSecret",
         "secretsmanager:GetSecretValue IdentityKeySecret",
+        "secretsmanager:GetSecretValue ProvidersSecret",
         "sqs:SendMessage ResendQueue",
         *SEND,
     },
     "VerifyFunction": {
         "dynamodb:GetItem DirectoryTable",
         "dynamodb:UpdateItem SessionsTable",
+        "end-user-messaging:ValidateNotifyCodeVerification *",
         "secretsmanager:GetSecretValue CodeKeysSecret",
         "secretsmanager:GetSecretValue IdentityKeySecret",
+        "secretsmanager:GetSecretValue ProvidersSecret",
     },
     "LookupFunction": {
         "dynamodb:BatchGetItem SessionsTable",
@@ -39,6 +45,7 @@ ALLOWED = {
     "DeleteFunction": {
         "dynamodb:GetItem DirectoryTable",
         "dynamodb:UpdateItem SessionsTable",
+        "secretsmanager:GetSecretValue ProvidersSecret",
     },
     "ResendFunction": {
         "dynamodb:GetItem DirectoryTable",
@@ -46,12 +53,31 @@ ALLOWED = {
         "dynamodb:Query SessionsTable",
         "dynamodb:UpdateItem SessionsTable",
         "secretsmanager:GetSecretValue CodeKeysSecret",
+        "secretsmanager:GetSecretValue IdentityKeySecret",
+        "secretsmanager:GetSecretValue ProvidersSecret",
+        "sms-voice:PutMessageFeedback "
+        "arn:${AWS::Partition}:sms-voice:${AWS::Region}:${AWS::AccountId}:message/*",
         "sqs:DeleteMessage ResendQueue",
         "sqs:GetQueueAttributes ResendQueue",
         "sqs:ReceiveMessage ResendQueue",
         "sqs:SendMessage ResendQueue",
         *SEND,
     },
+    "ReportsFunction": {
+        "dynamodb:GetItem SessionsTable",
+        "dynamodb:Query SessionsTable",
+        "dynamodb:UpdateItem SessionsTable",
+        "secretsmanager:GetSecretValue IdentityKeySecret",
+        "sqs:SendMessage ReportsDeadLetterQueue",
+        "sqs:SendMessage ResendQueue",
+    },
+}
+# Of these AWS knows no resources, or only numbers and pools, which a provider's settings name.
+ANYWHERE = {
+    "end-user-messaging:SendNotifyCodeVerification",
+    "end-user-messaging:ValidateNotifyCodeVerification",
+    "sms-voice:SendTextMessage",
+    "sms-voice:SendVoiceMessage",
 }
 
 # SAM's own: each writes logs and traces.
@@ -96,7 +122,8 @@ def test_a_statement_allows_named_actions_on_named_resources(function: str) -> N
         assert statement["Effect"] == "Allow"
         assert "NotAction" not in statement
         assert not [action for action in listed(statement["Action"]) if "*" in action]
-        assert "*" not in listed(statement.get("Resource"))
+        if "*" in listed(statement.get("Resource")):
+            assert set(listed(statement["Action"])) <= ANYWHERE
 
 
 @each_function
@@ -110,10 +137,24 @@ def test_managed_policies_only_write_logs_and_traces(function: str) -> None:
     assert set(role_of(function)["ManagedPolicyArns"]) == MANAGED
 
 
-def test_nobody_but_the_api_of_the_stack_is_let_in_by_a_permission() -> None:
+def test_nobody_is_let_in_by_a_permission_but_the_apis_and_what_brings_reports() -> None:
+    others = []
     for permission in of_type("AWS::Lambda::Permission").values():
-        assert permission["Principal"] == "apigateway.amazonaws.com"
         assert permission["Action"] == "lambda:InvokeFunction"
-        [arn, names] = permission["SourceArn"]["Fn::Sub"]
-        assert arn.startswith("arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/")
-        assert names["__ApiId__"] == {"Ref": "Api"}
+        function, principal = permission["FunctionName"]["Ref"], permission["Principal"]
+        if principal == "apigateway.amazonaws.com":
+            [arn, names] = permission["SourceArn"]["Fn::Sub"]
+            assert arn.startswith(
+                "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${__ApiId__}/"
+            )
+            reports = function == "ReportsFunction"
+            assert names["__ApiId__"] == {"Ref": "ReportsApi" if reports else "Api"}
+        else:
+            others.append((function, principal, permission["SourceArn"]))
+    groups = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:sns/*"
+    rule = "ReportsFunctionFromEventBridge"
+    assert sorted(others, key=str) == [
+        ("ReportsFunction", "events.amazonaws.com", {"Fn::GetAtt": [rule, "Arn"]}),
+        ("ReportsFunction", "logs.amazonaws.com", {"Fn::Sub": groups}),
+        ("ReportsFunction", "sns.amazonaws.com", {"Ref": "ReportsTopic"}),
+    ]

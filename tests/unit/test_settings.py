@@ -6,10 +6,11 @@ import pytest
 from verification.domain.limits import Limit, Limits
 from verification.domain.verification import Channel
 from verification.errors import ConfigurationError
-from verification.settings import Settings, parse_routes
+from verification.settings import Settings
 
 ENVIRON = {
     "BRAND": "Shop",
+    "FOLLOWED_PROVIDERS": "aws-sms  aws-voice",
     "GUESS_LIMITS": "50/24h",
     "RETENTION_HOURS": "24",
     "ROUTES": "sms=sns",
@@ -23,7 +24,8 @@ def test_settings_are_read_from_the_environment() -> None:
     settings = Settings(ENVIRON)
     assert settings.brand == "Shop"
     assert settings.retention_seconds == 86_400
-    assert settings.routes == {Channel.SMS: ("sns",)}
+    assert settings.routes.providers(Channel.SMS, "+31612345678", "NL") == ("sns",)
+    assert settings.followed == {"aws-sms", "aws-voice"}
     assert settings.limits == Limits(
         sends=(
             Limit("destination_sends", "5/10m", 5, 600),
@@ -73,6 +75,7 @@ def test_a_brand_that_nobody_sees_is_none(brand: str) -> None:
         ("RETENTION_HOURS", "0", "must be 1 to 8760."),
         ("RETENTION_HOURS", "8761", "must be 1 to 8760."),
         ("ROUTES", "smoke=sns", "'smoke=sns' at character 1"),
+        ("ROUTES", "sms=sns; sms:UK=sns", "'sms:UK=sns' at character 10 is for UK"),
     ],
 )
 def test_a_wrong_setting_is_named_and_says_where(variable: str, value: str, says: str) -> None:
@@ -93,6 +96,7 @@ def test_a_wrong_test_destination_is_named_without_its_code() -> None:
 def test_optional_settings_may_be_missing_or_empty(environ: dict[str, str]) -> None:
     settings = Settings(environ)
     assert settings.test_destinations == {}
+    assert settings.followed == frozenset()
     assert settings.optional("SMS_SENDER_ID") is None
     assert not settings.sandbox_enabled
 
@@ -110,37 +114,8 @@ def test_the_bounds_of_the_retention_are_allowed(hours: str, seconds: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("text", "routes"),
-    [
-        ("sms=sns", {Channel.SMS: ("sns",)}),
-        (
-            "sms=sns, sandbox ; email=ses;",
-            {Channel.SMS: ("sns", "sandbox"), Channel.EMAIL: ("ses",)},
-        ),
-        (" voice = sandbox ", {Channel.VOICE: ("sandbox",)}),
-    ],
+    ("country", "digits"), [("US", 1), ("NL", 2), ("EE", 3), ("JM", 1), ("GB", 2)]
 )
-def test_a_route_is_a_channel_and_its_providers_in_order(
-    text: str, routes: dict[Channel, tuple[str, ...]]
-) -> None:
-    assert parse_routes(text) == routes
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        ("sms=sns; fax=sns", "'fax=sns' at character 10 does not begin with sms, voice, email"),
-        ("SMS=sns", "'SMS=sns' at character 1 does not begin with"),
-        ("sms", "'sms' at character 1 needs one list of providers"),
-        ("sms=", "'sms=' at character 1 needs one list of providers"),
-        ("sms=sns,,x", "'sms=sns,,x' at character 1 needs one list of providers"),
-        ("sms=sns; sms=x", "'sms=x' at character 10 needs one list of providers"),
-        ("sms=sns; sms=s", "'sms=s' at character 10 needs one list of providers"),
-        ("", "expected a route or more"),
-        (" ; ;", "expected a route or more"),
-    ],
-)
-def test_a_wrong_route_is_refused_and_says_where(text: str, says: str) -> None:
-    with pytest.raises(ValueError) as refused:
-        parse_routes(text)
-    assert says in str(refused.value)
+def test_a_country_in_a_route_is_as_long_as_its_calling_code(country: str, digits: int) -> None:
+    (rule,) = Settings({"ROUTES": f"sms:{country}=sns"}).routes.rules
+    assert rule.length == 2 * digits + 1

@@ -9,16 +9,18 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from verification.domain.identifiers import VerificationId
-from verification.domain.verification import (
-    Channel,
-    Reason,
-    Send,
-    SendOutcome,
-    Verdict,
+from verification.domain.report import Report
+from verification.domain.verification import Channel, Delivery, Outcome, Reason, Verdict
+from verification.errors import (
+    ProviderError,
+    ProviderRefused,
+    ProviderRejected,
+    ProviderSilent,
+    ProviderUnavailable,
 )
 from verification.telemetry import Telemetry, mask
 
-from tests.fakes.samples import make_verification
+from tests.fakes.samples import make_send, make_try, make_verification
 from tests.unit.logs import lines, make_telemetry
 
 NUMBER, ADDRESS = "+31612345678", "ann.lee@example.com"
@@ -38,8 +40,11 @@ VERIFICATION = make_verification(
 )
 EMAIL = replace(VERIFICATION, to=ADDRESS, country=None, channel=Channel.EMAIL)
 ID = "a" + "q" * 26
-SEND = Send(2, Channel.VOICE, "sns", SendOutcome.ACCEPTED, 0, 0, "m-1")
-NO_SEND = replace(SEND, outcome=SendOutcome.UNAVAILABLE, message_id=None, vendor_code="Throttling")
+TAKEN = make_try(channel=Channel.VOICE, at=0, message_id="m-1")
+NOT_TAKEN = replace(TAKEN, outcome=Outcome.UNAVAILABLE, message_id=None, vendor_code="Throttling")
+REFUSED = replace(NOT_TAKEN, provider="messente", outcome=Outcome.REJECTED, refused=True)
+SEND = make_send(TAKEN, number=2)
+NO_SEND = make_send(NOT_TAKEN, number=2)
 
 
 @pytest.mark.parametrize(
@@ -101,6 +106,9 @@ def report(telemetry: Telemetry, name: str) -> None:
         "verified": lambda: telemetry.judged(VERIFICATION, Verdict(True)),
         "failed": lambda: telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT)),
         "canceled": lambda: telemetry.canceled(VerificationId("a", "q" * 26)),
+        "verifier failed": lambda: telemetry.verifier_failed(
+            VERIFICATION, ProviderSilent("messente-verify", "209")
+        ),
     }[name]()
 
 
@@ -113,6 +121,7 @@ def report(telemetry: Telemetry, name: str) -> None:
         ("not accepted", "NotAccepted", {"channel": "voice", "country": "NL", "provider": "sns"}),
         ("verified", "Verified", {"channel": "sms", "country": "NL"}),
         ("failed", "Failed", {"channel": "sms", "reason": "incorrect"}),
+        ("verifier failed", "VerifierFailed", {"provider": "messente-verify"}),
     ],
 )
 def test_each_event_is_counted_under_its_dimensions(
@@ -152,6 +161,11 @@ def test_each_event_is_counted_under_its_dimensions(
         ("verified", "verification_judged", {"reason": "valid", "client_id": "shop"}),
         ("failed", "verification_judged", {"reason": "incorrect", "attempts": 0}),
         ("canceled", "verification_canceled", {}),
+        (
+            "verifier failed",
+            "verifier_failed",
+            {"provider": "messente-verify", "vendor_code": "209"},
+        ),
     ],
 )
 def test_each_event_is_one_line_with_its_fields(
@@ -165,6 +179,79 @@ def test_each_event_is_one_line_with_its_fields(
     (line,) = Log(capsys.readouterr().out).lines
     assert (line["message"], line["level"], line["verification_id"]) == (message, "INFO", ID)
     assert {name: line[name] for name in fields} == fields
+
+
+def counted(log: Log) -> list[tuple[str, dict[str, str]]]:
+    """The metrics in order, each with its dimensions."""
+    found = []
+    for emf in log.metrics:
+        (directive,) = emf["_aws"]["CloudWatchMetrics"]
+        (names,), (metric,) = directive["Dimensions"], directive["Metrics"]
+        found.append((metric["Name"], {name: emf[name] for name in names if name != "service"}))
+    return found
+
+
+def test_each_provider_that_was_asked_is_a_line_and_a_count_and_a_refusal_one_more(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_telemetry(monkeypatch).sent(VERIFICATION, make_send(REFUSED, TAKEN, number=2))
+    log = Log(capsys.readouterr().out)
+    assert [
+        (line["message"], line["level"], line["provider"], line.get("outcome"))
+        for line in log.lines
+    ] == [
+        ("verification_sent", "INFO", "messente", "rejected"),
+        ("provider_refused", "WARNING", "messente", None),
+        ("verification_sent", "INFO", "sns", "accepted"),
+    ]
+    assert [line.get("vendor_code") for line in log.lines] == ["Throttling", "Throttling", ""]
+    place = {"channel": "voice", "country": "NL"}
+    assert counted(log) == [
+        ("NotAccepted", {**place, "provider": "messente"}),
+        ("ProviderRefused", {}),  # without dimensions: one alarm for all providers
+        ("Accepted", {**place, "provider": "sns"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [(ProviderRefused, 1), (ProviderRejected, 0), (ProviderUnavailable, 0), (ProviderSilent, 0)],
+)
+def test_a_verifier_that_refuses_us_is_counted_as_refusing_too(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: type[ProviderError],
+    refused: int,
+) -> None:
+    make_telemetry(monkeypatch).verifier_failed(VERIFICATION, error("v", "401"))
+    names = [name for name, _ in counted(Log(capsys.readouterr().out))]
+    assert names == ["VerifierFailed", "ProviderRefused"][: 1 + refused]
+
+
+@pytest.mark.parametrize(
+    ("delivery", "metric"),
+    [(Delivery.DELIVERED, "Delivered"), (Delivery.UNDELIVERED, "Undelivered")],
+)
+def test_a_report_is_a_line_and_a_count_and_its_token_is_not_logged(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    delivery: Delivery,
+    metric: str,
+) -> None:
+    reported = Report("messente", delivery, "the token", "m-1", "7")
+    make_telemetry(monkeypatch).reported("q" * 26, reported)
+    printed = capsys.readouterr().out
+    log = Log(printed)
+    (line,) = log.lines
+    assert [line[name] for name in ("message", "verification_token", "provider", "delivery")] == [
+        "delivery_reported",
+        "q" * 26,
+        "messente",
+        delivery,
+    ]
+    assert line["vendor_code"] == "7"
+    assert counted(log) == [(metric, {"provider": "messente"})]
+    assert "the token" not in printed
 
 
 def test_a_repeated_guess_is_logged_and_not_counted_again(

@@ -62,7 +62,8 @@ ACCEPTED: dict[str, list[tuple[str, list[Any]]]] = {
         ("validity", [30, 172_800]),
         ("max_attempts", [1, 10]),
         ("max_sends", [1, 10]),
-        ("channel", ["sms", "voice", None]),
+        ("channel", ["sms", "voice", "whatsapp", "viber", "totp", None]),
+        ("channels", [["sms", "voice"], ["viber", "totp", "whatsapp", "sms", "voice"], None]),
         ("resend_after", [15, 299, None]),
         ("country", ["NL", None]),
         ("template", ["x", "{code}" + "x" * 1994, "two\nlines {code}", None]),
@@ -83,7 +84,7 @@ ACCEPTED: dict[str, list[tuple[str, list[Any]]]] = {
         ("country", ["NL", None]),
         ("purpose", ["x", "x" * 64, None]),
     ],
-    "resend": [("channel", ["sms", "voice", "email", None])],
+    "resend": [("channel", [*Channel, None])],
     "lookup": [("masked", ["true", "false", True, False])],
     "list": [
         ("to", [NUMBER, "0612345678"]),
@@ -157,12 +158,25 @@ COUNTRY: list[tuple[Any, str]] = [
     ("1A", "should match pattern"),
     (31, "should be a valid string"),
 ]
+ONE_OF = "should be 'sms', 'voice', 'email', 'whatsapp', 'viber' or 'totp'"
 CHANNEL: list[tuple[Any, str]] = [
-    ("fax", "should be 'sms', 'voice' or 'email'"),
-    ("SMS", "should be 'sms', 'voice' or 'email'"),
-    ("", "should be 'sms', 'voice' or 'email'"),
-    (1, "should be 'sms', 'voice' or 'email'"),
-    (["sms"], "should be 'sms', 'voice' or 'email'"),
+    ("fax", ONE_OF),
+    ("SMS", ONE_OF),
+    ("", ONE_OF),
+    (1, ONE_OF),
+    (["sms"], ONE_OF),
+]
+FOR_A_NUMBER = "should be sms or voice or whatsapp or viber or totp for this destination"
+CHANNELS: list[tuple[Any, str]] = [
+    ("sms", "should be a valid list"),
+    ({"sms": "voice"}, "should be a valid list"),
+    ([], "at least 2 items"),
+    (["sms"], "at least 2 items"),
+    ([*Channel, "sms"], "at most 6 items"),
+    (["sms", "fax"], ONE_OF),
+    (["sms", None], ONE_OF),
+    (["sms", "voice", "sms"], "should name each channel once"),
+    (["sms", "email"], FOR_A_NUMBER),
 ]
 SENDER: list[tuple[Any, str]] = [
     (wrong, "or 1 to 11 letters and digits with a letter among them")
@@ -199,7 +213,8 @@ REFUSED: dict[str, list[tuple[str, list[tuple[Any, str]]]]] = {
         ("max_attempts", between(1, 10) + NOT_NULL),
         ("max_sends", between(1, 10) + NOT_NULL),
         ("channel", CHANNEL),
-        ("channel", [("email", "should be sms or voice for this destination")]),
+        ("channel", [("email", FOR_A_NUMBER)]),
+        ("channels", CHANNELS),
         ("resend_after", between(15, 172_800) + TIMES),
         ("country", COUNTRY),
         ("template", line(2000)[:-4]),  # it may hold newlines; the rest is refused with the message
@@ -373,6 +388,34 @@ def test_an_email_comes_from_an_address(sender: str, fits: bool) -> None:
         assert read("start", fields).details.sender == sender
     else:
         assert [fault.field for fault in faults("start", fields)] == ["sender"]
+
+
+def test_the_first_of_the_channels_begins_and_the_others_follow_in_order() -> None:
+    command = read("start", {"channels": ["voice", "viber", "sms"]})
+    assert command.channel == Channel.VOICE
+    assert command.fallback == (Channel.VIBER, Channel.SMS)
+    assert read("start", {"channel": "voice"}).fallback == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        (
+            {"channel": "sms", "channels": ["sms", "voice"]},
+            FieldFault("channels", "takes the place of channel: give one of the two"),
+        ),
+        (
+            {"channels": ["sms", "voice"], "max_sends": 1},
+            FieldFault("max_sends", "should be 2 or more with resend_after or channels"),
+        ),
+        (
+            {"resend_after": 60, "max_sends": 1},
+            FieldFault("max_sends", "should be 2 or more with resend_after or channels"),
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_named(fields: dict[str, Any], fault: FieldFault) -> None:
+    assert faults("start", fields) == [fault]
 
 
 @pytest.mark.parametrize("channel", ["sms", "voice"])

@@ -6,16 +6,16 @@ import pytest
 from verification.api.native.views import show, show_verdict, time
 from verification.domain.verification import (
     Channel,
+    Delivery,
     Details,
+    Outcome,
     Reason,
     Record,
-    Send,
-    SendOutcome,
     Status,
     Verdict,
 )
 
-from tests.fakes.samples import make_verification
+from tests.fakes.samples import make_send, make_try, make_verification
 
 NOW = 1_800_000_000_123
 VERIFICATION = make_verification(
@@ -32,8 +32,12 @@ VERIFICATION = make_verification(
     purpose="login",
     reference="r-1",
 )
-SEND = Send(
-    1, Channel.SMS, "sns", SendOutcome.ACCEPTED, NOW + 1, NOW, "vendor's id", "vendor's code"
+SEND = make_send(
+    make_try(
+        Outcome.UNAVAILABLE, provider="messente", at=NOW, vendor_code="FAILED 209", refused=True
+    ),
+    make_try(at=NOW + 1, message_id="vendor's id", report=Delivery.DELIVERED, feedback=True),
+    claimed=NOW,
 )
 RECORD = Record(VERIFICATION, Details(metadata={"order": "7"}, ip="192.0.2.1"), (SEND,))
 
@@ -44,7 +48,7 @@ def test_a_verification_is_shown_whole_but_for_its_secrets() -> None:
         "to": "+31612345678",
         "channel": "sms",
         "status": "pending",
-        "delivery": "accepted",
+        "delivery": "delivered",
         "country": "NL",
         "code_length": 6,
         "created_at": "2027-01-15T08:00:00.123Z",
@@ -64,9 +68,46 @@ def test_a_verification_is_shown_whole_but_for_its_secrets() -> None:
                 "provider": "sns",
                 "outcome": "accepted",
                 "at": "2027-01-15T08:00:00.124Z",
+                "delivery": "delivered",
+                "tries": [
+                    {
+                        "channel": "sms",
+                        "provider": "messente",
+                        "outcome": "unavailable",
+                        "at": "2027-01-15T08:00:00.123Z",
+                    },
+                    {
+                        "channel": "sms",
+                        "provider": "sns",
+                        "outcome": "accepted",
+                        "at": "2027-01-15T08:00:00.124Z",
+                    },
+                ],
             }
         ],
     }
+
+
+def test_what_a_vendor_says_and_who_checks_the_code_is_not_shown() -> None:
+    delegated = replace(VERIFICATION, verifier="messente-verify", verifier_ref="vendor's ref")
+    shown = str(show(replace(RECORD, verification=delegated), NOW))
+    for hidden in ("vendor's", "209", "messente-verify", "refused", "feedback", "delegated"):
+        assert hidden not in shown
+
+
+def test_a_send_that_fell_back_shows_the_channel_that_took_it() -> None:
+    no = make_try(Outcome.REJECTED, at=NOW)
+    voice = make_try(channel=Channel.VOICE, provider="aws-voice", at=NOW)
+    (send,) = show(Record(VERIFICATION, sends=(make_send(no, voice),)), NOW)["sends"]
+    assert (send["channel"], send["provider"]) == ("voice", "aws-voice")
+    assert [one["channel"] for one in send["tries"]] == ["sms", "voice"]
+    assert send["delivery"] is None
+
+
+def test_only_one_that_may_fall_back_shows_its_channels() -> None:
+    assert "channels" not in show(RECORD, NOW)
+    falling = replace(VERIFICATION, channels="sms,voice")
+    assert show(Record(falling), NOW)["channels"] == ["sms", "voice"]
 
 
 def test_a_masked_one_shows_the_ends_of_its_destination() -> None:

@@ -17,7 +17,9 @@ from verification.domain.codes import (
     derive_code,
     encode,
     keyed_hash,
+    nobodys_mac,
     normalise_guess,
+    report_mac,
 )
 
 KEY = bytes(range(32))
@@ -118,6 +120,34 @@ def test_macs_stay_what_they_are() -> None:
         code_mac(KEY, ID, "123456").hex()
         == "fa60b57797e416f91f5cb67bb52eea9c0a93d393e5c0b62c1d0817fc9043a76b"
     )
+
+
+def test_a_reports_mac_stays_what_it_is() -> None:
+    assert report_mac(KEY, ID, 1, "messente").hex() == "4543eb8204aa7a8098a2716fd938da11"
+
+
+def test_key_id_number_and_provider_each_make_another_mac_of_a_report() -> None:
+    inputs = [
+        (KEY, ID, 1, "messente"),
+        (KEY[::-1], ID, 1, "messente"),
+        (KEY, ID[:-1] + "r", 1, "messente"),
+        (KEY, "b" + ID[1:], 1, "messente"),
+        (KEY, ID, 2, "messente"),
+        (KEY, ID, 1, "messente-verify"),
+        (KEY, ID, 1, ""),
+    ]
+    found = {report_mac(*each) for each in inputs}
+    assert len(found) == len(inputs) and {len(mac) for mac in found} == {16}
+
+
+def test_nobodys_mac_is_that_of_no_code() -> None:
+    nobodys = nobodys_mac(KEY, ID)
+    assert len(nobodys) == 32
+    assert nobodys not in {code_mac(KEY, ID, f"{code:04}") for code in range(10_000)}
+    assert nobodys not in {code_mac(KEY, ID, text) for text in ("", "delegated", ID)}
+    # not by chance: what is hashed begins with another label, whatever the code is
+    assert nobodys == keyed_hash(KEY, "delegated", ID)
+    assert nobodys != nobodys_mac(KEY, ID[:-1] + "r") != nobodys_mac(KEY[::-1], ID)
 
 
 def scripted(monkeypatch: pytest.MonkeyPatch, *blocks: bytes) -> None:

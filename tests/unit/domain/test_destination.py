@@ -14,7 +14,8 @@ from verification.domain.verification import Channel
 
 
 def test_the_channels_of_a_destination_begin_with_its_default() -> None:
-    assert Destination("+31612345678", "NL").channels == (Channel.SMS, Channel.VOICE)
+    by_phone = (Channel.SMS, Channel.VOICE, Channel.WHATSAPP, Channel.VIBER, Channel.TOTP)
+    assert Destination("+31612345678", "NL").channels == by_phone
     assert Destination("ann@example.com").channels == (Channel.EMAIL,)
 
 

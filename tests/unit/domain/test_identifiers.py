@@ -1,9 +1,15 @@
-"""Public ids."""
+"""Public ids, and the tokens of delivery reports."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verification.domain.identifiers import VerificationId, make_token, parse_id
+from verification.domain.identifiers import (
+    ReportToken,
+    VerificationId,
+    make_token,
+    parse_id,
+    parse_report_token,
+)
 
 TOKEN = "abcdefghijklmnopqrstuvwxyz"  # 26 characters, as 128 bits make
 
@@ -55,3 +61,63 @@ def test_what_cannot_be_an_id_is_none(text: str) -> None:
 def test_reading_never_raises(text: str) -> None:
     parsed = parse_id(text)
     assert parsed is None or str(parsed) == text
+
+
+@given(
+    st.binary(min_size=16, max_size=16),
+    st.binary(min_size=16, max_size=16),
+    st.sampled_from("az09"),
+    st.integers(1, 999),
+)
+def test_a_report_token_is_read_as_it_was_written(
+    bits: bytes, mac: bytes, kid: str, number: int
+) -> None:
+    made = ReportToken(VerificationId(kid, make_token(bits)), number, mac)
+    assert parse_report_token(str(made)) == made
+    assert str(made).isascii() and len(str(made)) <= 58  # as a path and as a vendor's reference
+
+
+MAC = "q" * 26
+REPORT = f"a{TOKEN}-1-{MAC}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "-",
+        "--",
+        f"a{TOKEN}",
+        f"a{TOKEN}-1",
+        f"a{TOKEN}-1-",
+        f"a{TOKEN}--{MAC}",
+        f"a{TOKEN}-x-{MAC}",
+        f"a{TOKEN}-1-{MAC[:-1]}",
+        f"a{TOKEN}-1-{MAC}q",
+        f"a{TOKEN}-1-{MAC}-",
+        f"a{TOKEN}-1-{MAC.upper()}",
+        f"A{TOKEN}-1-{MAC}",
+        f"a{TOKEN}-1-{MAC[:-1]}1",
+        f"a{TOKEN}-1-{MAC[:-1]}=",
+        f"a{TOKEN}--1-{MAC}",
+        f"a{TOKEN}-1.5-{MAC}",
+        f"a{TOKEN}-1234-{MAC}",
+        f"a{TOKEN}-" + "9" * 10_000 + f"-{MAC}",
+        f"a{TOKEN}-\u0661-{MAC}",
+        f"{REPORT}\n",
+        f" {REPORT}",
+        f"{REPORT}\x00",
+        f"{REPORT}/../../",
+        "\ud800" * 56,
+        "a" * 100_000,
+    ],
+)
+def test_what_cannot_be_a_report_token_is_none(text: str) -> None:
+    assert parse_report_token(REPORT) is not None
+    assert parse_report_token(text) is None
+
+
+@given(st.text() | st.from_regex(r"[a-z0-9-]{50,60}", fullmatch=True))
+def test_reading_a_report_token_never_raises(text: str) -> None:
+    parsed = parse_report_token(text)
+    assert parsed is None or len(parsed.mac) == 16

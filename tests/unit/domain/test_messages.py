@@ -287,6 +287,50 @@ def test_validity_is_rounded_up_to_minutes(validity: int, minutes: int) -> None:
     assert render("sms", "0421", content).text == f"0421 {minutes}"
 
 
+# A placeholder where a provider puts a code of its own
+
+PLACEHOLDERS = ("%token", "{{PIN}}", "<PIN>", "[code]")
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+@pytest.mark.parametrize(
+    ("channel", "text"),
+    [
+        ("sms", "{} is your Acme verification code. Valid for 5 min.\n@example.com #{}"),
+        ("voice", "Your Acme verification code is {}. Your Acme verification code is {}."),
+        ("whatsapp", "{} is your Acme verification code. Valid for 5 min."),
+        ("viber", "{} is your Acme verification code. Valid for 5 min."),
+        ("totp", "{} is your Acme verification code. Valid for 5 min."),
+    ],
+)
+def test_a_placeholder_stands_wherever_the_code_would(
+    channel: str, text: str, placeholder: str
+) -> None:
+    content = replace(EN, webotp_domain="example.com", placeholder=placeholder)
+    message = render(channel, "042195", content)
+    assert message == Message(text.replace("{}", placeholder))
+
+
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+def test_an_email_with_a_placeholder_is_that_with_a_code_but_for_it(placeholder: str) -> None:
+    content = replace(EN, template="{code}, {{code}} & {brand}: {code}", subject="Use {code}")
+    message = render("email", "042195", replace(content, placeholder=placeholder))
+    model = render("email", "042195", content)
+    assert message.text == f"{placeholder}, {{code}} & Acme: {placeholder}"
+    assert message.subject == f"Use {placeholder}"
+    assert message.html and model.html and message.html.count(f">{placeholder}</strong>") == 2
+    assert "042195" not in str(message)
+
+
+@each_language
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_no_language_shows_a_code_beside_the_placeholder(texts: Texts, channel: str) -> None:
+    content = replace(EN, texts=texts, webotp_domain="example.com", placeholder="%token")
+    message = render(channel, "042195", content)
+    for text in (message.text, message.html or message.text):
+        assert "042195" not in text and "0, 4, 2" not in text and "%token" in text
+
+
 # The last line
 
 

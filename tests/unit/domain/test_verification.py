@@ -281,20 +281,20 @@ def test_the_next_channel_is_the_first_that_nobody_was_asked_for(
 
 
 CLAIMED = PENDING.sent_at
-PEND, EXP, VER, FAIL, GONE = PENDING, EXPIRED, VERIFIED, FAILED, CANCELED
-ALL = (PEND, EXP, VER, FAIL, GONE)
+EVERY_STATUS = (PENDING, EXPIRED, VERIFIED, FAILED, CANCELED)
 
 
 @pytest.mark.parametrize(
     ("one", "report", "deliveries"),
     [
-        # each: pending, expired, verified, failed, canceled
+        # pending, expired, verified, failed, canceled
         (ACCEPTED, None, "accepted unknown accepted accepted accepted"),
         (ACCEPTED, DELIVERED, "delivered delivered delivered delivered delivered"),
         # a code that was typed back did arrive, whatever comes late
         (ACCEPTED, UNDELIVERED, "undelivered undelivered accepted undelivered undelivered"),
         (SILENT, None, "unknown unknown unknown unknown unknown"),
         (SILENT, DELIVERED, "delivered delivered delivered delivered delivered"),
+        (SILENT, UNDELIVERED, "undelivered undelivered unknown undelivered undelivered"),
         (REJECTED, None, "undelivered undelivered undelivered undelivered undelivered"),
         (UNAVAILABLE, None, "queued unknown unknown unknown unknown"),
         (None, None, "queued unknown unknown unknown unknown"),  # lost, or not recorded yet
@@ -304,7 +304,7 @@ def test_the_delivery_of_every_outcome_report_and_status(
     one: Try | None, report: Delivery | None, deliveries: str
 ) -> None:
     sends = (make_send(heard(report, one), claimed=CLAIMED),) if one else ()
-    found = [Record(verification, sends=sends).delivery_at(NOW) for verification in ALL]
+    found = [Record(verification, sends=sends).delivery_at(NOW) for verification in EVERY_STATUS]
     assert found == deliveries.split()
 
 

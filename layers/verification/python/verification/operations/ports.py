@@ -348,7 +348,8 @@ class Verifier(Protocol):
             ref: what start() returned.
             to: whom it was sent to.
             code: 4 to 16 digits.
-            repeated: the same guess was asked about before, and the answer got lost.
+            repeated: this guess was asked about before, its answer got lost, and it is the only
+                one there ever was: what the vendor says of its verification, it says of this guess.
 
         Returns:
             None when it is right, else why not.

@@ -139,7 +139,7 @@ class LookAfter:
             # Whoever claimed it may still be sending.
             wait = seconds_until(seen.lease_until, now)
             self.watches.watch(token, claimed, wait, tries)
-        elif last is None or last.outcome == Outcome.UNKNOWN:
+        elif last is None or (last.outcome == Outcome.UNKNOWN and not last.delivery):
             # It may have been sent, so this is done once: one duplicate at the most.
             if seen.take_overs < MAX_TAKE_OVERS:
                 self._try_again(record, seen.take_overs + 1, tries, remaining)
@@ -150,7 +150,7 @@ class LookAfter:
                 self._go_on(record, last, remaining)
             else:
                 self._try_again(record, seen.take_overs, tries, remaining)
-        elif last.outcome == Outcome.ACCEPTED:
+        elif last.outcome != Outcome.REJECTED:
             self._go_on(record, last, remaining)
 
     def _try_again(self, record: Record, take_overs: int, tries: int, remaining: Remaining) -> None:

@@ -157,7 +157,7 @@ class Sender:
             country=verification.country,
             channel=channel,
             sender=record.details.sender,
-            locale=content.texts.language,
+            locale=verification.locale or content.texts.language,
             validity=_validity(verification, now),
             code_length=verification.code_length,
             max_attempts=verification.max_attempts,

@@ -98,7 +98,8 @@ class Verify:
                 counted.verifier_ref or "",
                 counted.to or "",
                 code,
-                repeated=verdict.repeated,
+                # With other guesses around, what the vendor knows may come from one of those.
+                repeated=verdict.repeated and counted.attempts == 1,
                 remaining=remaining,
             )
         except ProviderError as error:

@@ -34,14 +34,13 @@ _ID = re.compile(r"[A-Za-z0-9]{1,256}")  # it becomes part of an address
 _MIN_TIMEOUT, _MAX_TIMEOUT = 30, 172_801  # seconds
 _WRONG_TOKEN, _NOT_FOUND = 10, 20
 
-_VERIFIED, _SENT, _GONE = "verified", "sent", "gone"
+_VERIFIED, _SENT, _DELETED = "verified", "sent", "deleted"
 # Why a guess is not right, when its object is in this state.
 _REASONS = {
     _SENT: Reason.INCORRECT,
     "expired": Reason.EXPIRED,
     "failed": Reason.EXHAUSTED,
-    "deleted": Reason.EXPIRED,
-    _GONE: Reason.EXPIRED,  # MessageBird forgets them some time after their end
+    _DELETED: Reason.EXPIRED,
     _VERIFIED: Reason.ALREADY_VERIFIED,  # by another guess
 }
 
@@ -151,13 +150,13 @@ class MessageBirdVerifier:
         return self._api.call(method, f"/verify/{ref}", remaining, params=params)
 
     def _state(self, ref: str, answer: Answer) -> str:
-        """What an object's status is, of those in `_REASONS`.
+        """What an object's status is, of those in `_REASONS`; one that is gone was deleted.
 
         Raises:
             ProviderError: the answer is not this object.
         """
         if _is_gone(answer):
-            return _GONE
+            return _DELETED
         if not answer.is_success:
             raise error_of(answer)
         found = answer.json()

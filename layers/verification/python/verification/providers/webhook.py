@@ -14,7 +14,8 @@
     other 5xx         nobody knows whether it was sent
 
 Who gets the same id again must not send again: the specification makes it an idempotency key. So
-where an answer stays out or says nothing, we ask once more, with the same id and body.
+where an answer stays out or says nothing, we ask once more, with the same id and body, if that
+leaves time for the next provider.
 """
 
 import base64
@@ -26,13 +27,18 @@ import time
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, SecretStr, WrapValidator
-from pydantic.functional_validators import ValidatorFunctionWrapHandler
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from ..domain.verification import Channel
 from ..errors import ProviderError, ProviderRejected, ProviderSilent, ProviderUnavailable
-from ..operations.ports import Order
-from .http import Answer, HttpApi
+from ..operations.ports import SEND_ROOM, Order
+from .http import TOTAL_SECONDS, Answer, HttpApi
 from .settings import BaseUrl, ProviderSettings, Secret
 
 MAX_ID = 256  # characters
@@ -103,6 +109,8 @@ class WebhookMessenger:
         try:
             return self._post(order, body)
         except ProviderSilent as error:
+            if order.remaining() < TOTAL_SECONDS * 1000 + SEND_ROOM:
+                raise
             silent = error
         try:
             return self._post(order, body)

@@ -20,6 +20,7 @@ type Read = Callable[[str, Mapping[str, str], bytes], Report | None]
 _WEBHOOK = "webhook"
 _READERS: Mapping[str, Read] = {
     "messagebird": messagebird.read,
+    "messagebird-verify": messagebird.read,
     "messente": messente.read,
     _WEBHOOK: webhook.read,
 }

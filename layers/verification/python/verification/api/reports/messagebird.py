@@ -36,31 +36,23 @@ STATUSES: Mapping[str, Delivery | None] = {
 
 
 def read(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
-    """Read a delivery report of `messagebird`.
+    """Read a delivery report.
 
     Args:
         token: the last part of the path it came by.
-        body: as it came; looked at when the query has no status.
+        query: of a GET.
+        body: of a POST; looked at when the query has no status.
 
     Returns:
         None for what is no report, or none of an end: the message may still arrive.
     """
-    return _read("messagebird", token, query, body)
-
-
-def read_verify(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
-    """Read a delivery report of `messagebird-verify`; as read()."""
-    return _read("messagebird-verify", token, query, body)
-
-
-def _read(provider: str, token: str, query: Mapping[str, str], body: bytes) -> Report | None:
     fields: Mapping[str, object] = query if "status" in query else _fields(body)
     status = fields.get("status")
     delivery = STATUSES.get(status) if isinstance(status, str) else None
     if delivery is None:
         return None
     return Report(
-        provider=provider,
+        provider="messagebird",
         delivery=delivery,
         token=token,
         message_id=_id(fields.get("id")),

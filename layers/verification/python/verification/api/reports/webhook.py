@@ -33,9 +33,11 @@ def read(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
         fields = json.loads(body) if len(body) <= MAX_BODY_BYTES else None
     except (ValueError, RecursionError):
         return None
-    status = fields.get("status") if isinstance(fields, dict) else None
-    if not isinstance(status, str) or status not in _DELIVERIES:
+    if not isinstance(fields, dict):
         return None
-    code = fields.get("code")
+    status, code = fields.get("status"), fields.get("code")
+    delivery = _DELIVERIES.get(status) if isinstance(status, str) else None
+    if delivery is None:
+        return None
     fits = isinstance(code, str) and _VENDOR_CODE.fullmatch(code)
-    return Report("webhook", _DELIVERIES[status], token, vendor_code=code if fits else None)
+    return Report("webhook", delivery, token, vendor_code=code if fits else None)

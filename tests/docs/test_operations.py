@@ -5,22 +5,27 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 from verification.cli import build_parser
 from verification.domain.identifiers import VerificationId
+from verification.domain.report import Report
 from verification.domain.verification import (
     Channel,
+    Delivery,
+    Outcome,
     Reason,
     Send,
-    SendOutcome,
+    Try,
     Verdict,
 )
+from verification.errors import ProviderRefused
 from verification.storage.secrets import MAX_AGE_SECONDS, StoredCodeKeys
 from verification.telemetry import Telemetry
 
-from tests.docs.sources import ROOT, blocks, read, resources, rows, template
+from tests.docs.sources import ROOT, backticked, blocks, read, resources, rows, template
 from tests.fakes.samples import make_verification
 
 PACKAGE = ROOT / "layers/verification/python/verification"
@@ -37,10 +42,6 @@ VERIFICATION = make_verification(
 LEVELS = {"_log": "INFO", "info": "INFO", "warn": "WARNING", "crashed": "ERROR"}
 
 
-def backticked(text: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", text)
-
-
 def test_the_metrics_are_those_that_are_counted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -48,8 +49,11 @@ def test_the_metrics_are_those_that_are_counted(
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "verification")
     telemetry = Telemetry()
     telemetry.started(VERIFICATION)
-    for outcome in SendOutcome:
-        telemetry.sent(VERIFICATION, Send(1, Channel.SMS, "sns", outcome, 1, 1))
+    tries = tuple(Try("sns", Channel.SMS, outcome, 1) for outcome in Outcome)
+    telemetry.sent(VERIFICATION, Send(1, 1, Outcome.ACCEPTED, tries))
+    telemetry.verifier_failed(VERIFICATION, ProviderRefused("verigator", "http_401"))
+    for delivery in (Delivery.DELIVERED, Delivery.UNDELIVERED):
+        telemetry.reported(VERIFICATION.token, Report("messente", delivery))
     telemetry.judged(VERIFICATION, Verdict(True))
     telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT))
     telemetry.canceled(VerificationId("a", VERIFICATION.token))
@@ -94,11 +98,15 @@ def test_every_output_that_is_used_exists() -> None:
     assert used and used <= template()["Outputs"].keys()
 
 
-def test_every_command_of_the_cli_is_one() -> None:
+def test_every_command_of_the_cli_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "providers.json").write_text("{}")
     lines = re.findall(
         r"^\.venv/bin/python -m verification\.cli (.+)$", read("docs/operations.md"), re.M
     )
-    assert len(lines) == 8
+    assert len(lines) == 13
     for line in lines:
         build_parser().parse_args(line.partition("#")[0].split())
 
@@ -142,5 +150,15 @@ def test_the_policy_for_direct_invokes_is_json_that_ends_in_an_alias() -> None:
 
 def test_every_function_can_be_reached_by_an_alias() -> None:
     functions = {name.removesuffix("Function") for name in resources("AWS::Serverless::Function")}
-    (loop,) = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
-    assert set(loop.split()) == functions
+    _, loop = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
+    assert {*loop.split(), "Reports"} == functions  # that one takes events of AWS, no client's
+
+
+def test_new_settings_reach_every_function_that_reads_them() -> None:
+    readers = {
+        name.removesuffix("Function")
+        for name, function in resources("AWS::Serverless::Function").items()
+        if "PROVIDERS_SECRET" in function["Properties"]["Environment"]["Variables"]
+    }
+    loop, _ = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
+    assert set(loop.split()) == readers

@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         path, _, query = self.path.partition("?")
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        # Parameters are welcome in either, as at Messente.
+        # Whether parameters stand in the address or in a form is for the unit tests to say.
         asked = {name: values[0] for name, values in parse_qs(f"{query}&{body}").items()}
         answer = self.server.vendor.answer(path, asked).encode()
         self.send_response(200)

@@ -7,9 +7,11 @@ about one second: what is left of `SHORT` without the time to record the send.
 import base64
 import gzip
 import json
+import logging
 import socket
 import threading
 import time
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -550,12 +552,49 @@ def test_a_body_says_what_it_is(body: dict[str, Any], content_type: str, expecte
         assert server.asked[0].body == expected
 
 
-def test_cookies_are_not_kept() -> None:
+@pytest.mark.parametrize("cookie", ["a=b; Path=/", "a=\x03; Path=/"])
+def test_cookies_are_not_kept(cookie: str) -> None:
     api = HttpApi("acme")
-    with RawServer(says(http("{}", "200 OK", "Set-Cookie: a=b; Path=/"))) as server:
+    with RawServer(says(http("{}", "200 OK", f"Set-Cookie: {cookie}"))) as server:
         call(server.url, api=api)
         call(server.url, api=api)
         assert "cookie" not in server.asked[1].headers
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        None,  # nobody listens
+        says(OK),
+        says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nno header\r\n\r\n{}"),
+        says(http("{}", "302 Found", "Location: /?password=hunter2")),
+        says_and_closes(b""),
+        says_and_closes(b"password=hunter2\r\n\r\n"),
+    ],
+)
+def test_no_secret_of_a_request_is_logged_or_in_an_error(
+    behaviour: Behaviour | None, refusing_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    password = "hunter2"
+    secret = {"password": password}
+    shown: list[str] = []
+
+    def ask(url: str) -> None:
+        try:
+            HttpApi("acme").call(
+                "POST", url, lambda: PLENTY, params=secret, data=secret, auth=("user", password)
+            )
+        except ProviderError as error:
+            shown.extend(traceback.format_exception(error))
+
+    with caplog.at_level(logging.DEBUG):
+        if behaviour is None:
+            ask(f"http://127.0.0.1:{refusing_port}/")
+        else:
+            with RawServer(behaviour) as server:
+                ask(server.url)
+    assert password not in caplog.text
+    assert password not in "".join(shown)
 
 
 # What an answer means

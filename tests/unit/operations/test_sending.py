@@ -110,8 +110,8 @@ def test_when_all_of_a_channel_say_no_the_next_channel_is_tried_at_once() -> Non
     # It is one send, and the verification goes on by voice.
     assert (record.verification.sends, record.verification.auto_sends) == (1, 0)
     assert record.verification.channel == VOICE
-    assert stack.verifications.read(record.verification.token) == record
     assert stack.journal == ["watch", "create", "adopt", "record_send"]
+    assert stack.verifications.read(record.verification.token) == record
 
 
 @pytest.mark.parametrize("error", [LATER, SILENT])

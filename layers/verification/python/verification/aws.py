@@ -16,6 +16,7 @@ from .errors import TemporarilyUnavailable
 NO_ANSWER = (HTTPClientError, ConnectionError, ResponseParserError)
 
 _THROTTLES = {
+    "KMSThrottling",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
@@ -54,8 +55,8 @@ def is_unavailable(error: ClientError) -> bool:
 
 
 def is_not_now(error: ClientError) -> bool:
-    """Whether it says that nothing was done, too: throttled, or 503."""
-    return _status(error) == 503 or error_code(error) in _THROTTLES
+    """Whether it says that nothing was done, too: throttled, 429 or 503."""
+    return _status(error) in (429, 503) or error_code(error) in _THROTTLES
 
 
 def _status(error: ClientError) -> int:

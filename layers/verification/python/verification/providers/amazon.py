@@ -20,7 +20,6 @@ MAX_ID = 256  # characters
 
 # What botocore's parsers raise on an answer that has not the shape it should have.
 _SENSELESS = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
-_NOT_NOW = {"429", "KMSThrottling"}  # beside those that every service has
 _CODE = re.compile(r"[A-Za-z0-9_.:/-]+")
 
 
@@ -85,7 +84,7 @@ def _read(provider: str, error: ClientError, rejections: Collection[str]) -> Pro
     code, reason = error_code(error), error.response.get("Reason")
     name = f"{code}/{reason}" if reason else code
     kept = name[:MAX_CODE] if _CODE.fullmatch(name) else "UnreadableCode"
-    if is_not_now(error) or code in _NOT_NOW:
+    if is_not_now(error):
         return ProviderUnavailable(provider, kept)
     if is_unavailable(error):
         return ProviderSilent(provider, kept)

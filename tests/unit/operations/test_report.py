@@ -1,0 +1,232 @@
+"""Delivery reports: what shows no token of ours changes nothing, what comes again neither."""
+
+import pytest
+from verification.domain.verification import Channel, Delivery
+from verification.errors import ProviderUnavailable, TemporarilyUnavailable
+from verification.operations.report import Report
+from verification.operations.verify import VerifyCommand
+
+from tests.fakes.clock import plenty
+from tests.fakes.providers import FakeMessenger
+from tests.fakes.stack import FakeStack, start_command
+from tests.fakes.watches import Watch
+
+DELIVERED, UNDELIVERED = Delivery.DELIVERED, Delivery.UNDELIVERED
+
+
+class Reported:
+    """A stack with one verification by SMS, taken by `followed`, that may fall back on voice."""
+
+    def __init__(self, *fallback: Channel) -> None:
+        self.messenger = FakeMessenger("followed")
+        self.stack = FakeStack(providers=[self.messenger])
+        command = start_command(fallback=fallback)
+        self.name = str(self.stack.start(command, plenty).record.verification.id)
+        self.stack.clock.advance(10)
+        self.forget()
+
+    def forget(self) -> None:
+        self.stack.journal.clear()
+        self.stack.watches.queued.clear()
+        self.stack.telemetry.events.clear()
+
+    def token(self, number: int = 1, provider: str = "followed") -> str:
+        order = self.messenger.sent[number - 1].order
+        return order.report_token(provider)
+
+    def take(self, delivery: Delivery, number: int = 1) -> None:
+        self.stack.take_report(Report("followed", delivery, self.token(number)))
+
+    @property
+    def delivery(self) -> Delivery:
+        record = self.stack.lookup.one("shop", self.name)
+        return record.delivery_at(self.stack.clock())
+
+    @property
+    def is_untouched(self) -> bool:
+        stack = self.stack
+        writes = {"record_report"} & set(stack.journal)
+        return not (writes or stack.watches.queued or stack.telemetry.events)
+
+
+def test_a_report_with_its_token_is_written_down_and_told() -> None:
+    for delivery in (DELIVERED, UNDELIVERED):
+        reported = Reported()
+        reported.take(delivery)
+        assert reported.delivery == delivery
+        assert reported.stack.telemetry.events == [("reported", "followed", delivery)]
+
+
+def test_a_report_with_the_vendors_id_alone_finds_the_send_that_was_followed() -> None:
+    reported = Reported()
+    reported.stack.take_report(Report("followed", DELIVERED, message_id="followed-1"))
+    assert reported.delivery == DELIVERED
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        Report("followed", DELIVERED),
+        Report("followed", DELIVERED, message_id="followed-2"),
+        Report("other", DELIVERED, message_id="followed-1"),
+        Report("followed", DELIVERED, "", "followed-1"),  # its token is wrong: its id is no help
+        Report("followed", DELIVERED, "no token", "followed-1"),
+    ],
+)
+def test_a_report_on_nothing_of_ours_changes_nothing(report: Report) -> None:
+    reported = Reported()
+    reported.stack.take_report(report)
+    assert reported.is_untouched
+    assert reported.delivery == Delivery.ACCEPTED
+
+
+def test_a_token_is_for_one_provider_one_send_and_one_verification() -> None:
+    reported, other = Reported(), Reported()
+    reported.stack.start(start_command(), plenty)
+    other_token = reported.messenger.sent[1].order.report_token("followed")
+    reported.forget()
+    token = reported.token()
+    name, number, mac = token.split("-")
+    other_name, _, other_mac = other_token.split("-")
+    last = "b" if mac[0] == "a" else "a"
+    for provider, wrong in (
+        ("other", token),
+        ("followed", reported.token(provider="other")),
+        ("followed", f"{name}-2-{mac}"),
+        ("followed", f"{other_name}-1-{mac}"),
+        ("followed", f"{name}-1-{other_mac}"),
+        ("followed", f"b{name[1:]}-1-{mac}"),
+        ("followed", f"{name}-1-{last}{mac[1:]}"),
+    ):
+        for delivery in (DELIVERED, UNDELIVERED):
+            reported.stack.take_report(Report(provider, delivery, wrong))
+    assert reported.is_untouched and reported.stack.journal == []
+    assert number == "1" and other.is_untouched
+
+
+def test_a_report_that_is_repeated_is_no_news() -> None:
+    reported = Reported()
+    for _ in range(3):
+        reported.take(DELIVERED)
+    assert reported.stack.telemetry.events == [("reported", "followed", DELIVERED)]
+
+
+@pytest.mark.parametrize(
+    ("reports", "delivery", "news"),
+    [
+        ([DELIVERED, UNDELIVERED], DELIVERED, [DELIVERED]),  # nothing undoes a delivery
+        ([UNDELIVERED, DELIVERED], DELIVERED, [UNDELIVERED, DELIVERED]),
+        ([UNDELIVERED, DELIVERED, UNDELIVERED], DELIVERED, [UNDELIVERED, DELIVERED]),
+        ([UNDELIVERED, UNDELIVERED], UNDELIVERED, [UNDELIVERED]),
+    ],
+)
+def test_of_several_reports_a_delivery_stands(
+    reports: list[Delivery], delivery: Delivery, news: list[Delivery]
+) -> None:
+    reported = Reported()
+    for each in reports:
+        reported.take(each)
+    assert reported.delivery == delivery
+    assert [event[2] for event in reported.stack.telemetry.events] == news
+
+
+def test_a_late_failure_does_not_undo_verified() -> None:
+    reported = Reported()
+    code = reported.messenger.sent[0].code
+    assert reported.stack.verify(VerifyCommand("shop", reported.name, code), plenty)[1].valid
+    reported.take(UNDELIVERED)
+    assert reported.delivery == Delivery.ACCEPTED
+    assert reported.stack.lookup.one("shop", reported.name).verification.is_verified
+
+
+def test_what_is_undelivered_has_the_queue_look_at_once() -> None:
+    reported = Reported(Channel.VOICE)
+    reported.take(UNDELIVERED)
+    verification = reported.stack.lookup.one("shop", reported.name).verification
+    look = Watch(verification.token, verification.sent_at, delay=1)
+    assert reported.stack.watches.queued == [look]
+    # Again, since what came before may have ended between the two.
+    reported.take(UNDELIVERED)
+    assert reported.stack.watches.queued == [look, look]
+    for each in (look, look):
+        reported.stack.clock.advance(1)
+        reported.stack.look_after(each.token, each.claimed, each.tries, plenty)
+    assert [sent.channel for sent in reported.messenger.sent] == ["sms", "voice"]
+
+
+def test_what_is_delivered_has_nobody_look() -> None:
+    reported = Reported(Channel.VOICE)
+    reported.take(DELIVERED)
+    assert reported.stack.watches.queued == []
+
+
+def test_with_no_channel_left_nobody_looks() -> None:
+    reported = Reported()
+    reported.take(UNDELIVERED)
+    assert reported.stack.watches.queued == []
+
+
+def test_a_report_on_a_send_before_the_last_has_nobody_look() -> None:
+    reported = Reported(Channel.VOICE, Channel.VIBER)
+    reported.stack.clock.advance(30)
+    reported.stack.resend("shop", reported.name, None, plenty)
+    reported.forget()
+    reported.take(UNDELIVERED, number=1)
+    assert reported.stack.watches.queued == []
+    reported.take(UNDELIVERED, number=2)
+    assert len(reported.stack.watches.queued) == 1
+
+
+@pytest.mark.parametrize("end", ["verified", "expired", "canceled"])
+def test_after_the_end_nobody_looks(end: str) -> None:
+    reported = Reported(Channel.VOICE)
+    stack, name = reported.stack, reported.name
+    if end == "verified":
+        stack.verify(VerifyCommand("shop", name, reported.messenger.sent[0].code), plenty)
+    elif end == "expired":
+        stack.clock.advance(300)
+    else:
+        stack.delete("shop", name, plenty)
+    reported.take(UNDELIVERED)
+    assert stack.watches.queued == []
+
+
+@pytest.mark.parametrize("step", ["record_report", "read"])
+def test_out_of_reach_the_vendor_is_to_say_it_again(step: str) -> None:
+    reported = Reported(Channel.VOICE)
+    reported.stack.verifications.failing[step] = TemporarilyUnavailable()
+    with pytest.raises(TemporarilyUnavailable):
+        reported.take(UNDELIVERED)
+    del reported.stack.verifications.failing[step]
+    reported.take(UNDELIVERED)
+    assert reported.delivery == UNDELIVERED
+    assert len(reported.stack.watches.queued) == 1
+
+
+def test_a_report_that_comes_before_its_send_is_recorded_counts() -> None:
+    messenger = FakeMessenger("early")
+    stack = FakeStack(providers=[messenger])
+    send = messenger.send
+
+    def send_and_report(order: object) -> str:
+        message_id = send(order)  # type: ignore[arg-type]  # passed on as it came
+        token = messenger.sent[-1].order.report_token("early")
+        stack.take_report(Report("early", DELIVERED, token))
+        return message_id
+
+    messenger.send = send_and_report  # type: ignore[method-assign,assignment]  # a race
+    token = stack.start(start_command(), plenty).record.verification.token
+    record = stack.verifications.read(token)
+    assert record and record.delivery_at(stack.clock()) == DELIVERED
+
+
+def test_a_report_on_what_was_not_taken_says_nothing() -> None:
+    messenger = FakeMessenger("one")
+    messenger.failing = ProviderUnavailable("one", "503")
+    second = FakeMessenger("two")
+    stack = FakeStack(providers=[messenger, second])
+    record = stack.start(start_command(), plenty).record
+    token = second.sent[0].order.report_token("one")
+    stack.take_report(Report("one", DELIVERED, token))
+    record = stack.lookup.one("shop", str(record.verification.id))
+    assert record.delivery_at(stack.clock()) == Delivery.ACCEPTED

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.vendors import Vendors
 from tests.local import dynamodb_local as dynamodb_local_server
 from tests.local import emulator as emulator_server
 from tests.local.deploy import build, deploy
@@ -12,6 +13,11 @@ from tests.local.processes import free_port
 from tests.local.stack import Stack, connect, create_client, wait_until_healthy
 
 TEST_DESTINATION = "+12025550100=123456@2099-12-31"
+# To most places by what the emulator has; each other way of sending has a country of its own.
+ROUTES = (
+    "sms=sns; sms:DK=aws-notify; sms:EE=messente,messagebird; sms:FI=aws-sms,sns; "
+    "sms:LT=messagebird-verify; sms:LV=messente-verify; sms:SE=webhook; voice=sandbox; email=ses"
+)
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +29,25 @@ def dynamodb_local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def all_vendors() -> Iterator[Vendors]:
+    """The vendors' servers."""
+    vendors = Vendors()
+    yield vendors
+    vendors.close()
+
+
+@pytest.fixture
+def vendors(all_vendors: Vendors) -> Iterator[Vendors]:
+    """The vendors' servers, all well again after the test."""
+    yield all_vendors
+    all_vendors.recover()
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory, all_vendors: Vendors) -> Iterator[str]:
     """The URL of an AWS emulator that enforces IAM."""
-    server = emulator_server.start(tmp_path_factory.mktemp("emulator"), free_port())
+    folder, environment = tmp_path_factory.mktemp("emulator"), all_vendors.environment
+    server = emulator_server.start(folder, free_port(), environment)
     yield server.url
     server.process.stop()
 
@@ -37,10 +59,12 @@ def built() -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(emulator: str, built: Path) -> Stack:
-    """The real template, deployed in the emulator, with a client."""
-    outputs = deploy(emulator, built, parameters={"TestDestinations": TEST_DESTINATION})
+def stack(emulator: str, built: Path, all_vendors: Vendors) -> Stack:
+    """The real template, deployed in the emulator, with a client, and settings of the vendors."""
+    parameters = {"TestDestinations": TEST_DESTINATION, "Routes": ROUTES}
+    outputs = deploy(emulator, built, parameters=parameters)
     client = create_client(emulator, outputs["DirectoryTableName"], "Tests")
     deployed = connect(emulator, outputs, client)
     wait_until_healthy(deployed)
+    deployed.configure_providers(all_vendors.settings)
     return deployed

@@ -14,7 +14,10 @@ from verification.api.native.resend import read_resend
 from verification.api.native.start import read_start
 from verification.api.native.verify import read_verify
 from verification.api.queue import is_batch, make_queue_handler
+from verification.api.reports.handler import make_reports_handler
+from verification.catalogue import CLASSES
 from verification.domain.policy import Client, Profile
+from verification.domain.report import Report
 from verification.domain.reserved import is_reserved
 from verification.errors import Unauthorized
 from verification.operations.ports import Remaining
@@ -25,7 +28,9 @@ from tests.docs.sources import ROOT, Context, api_events, read, rows
 EVENTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))
 }
-FUNCTIONS = sorted(api_events())
+FUNCTIONS = sorted(api_events().keys() - {"reports"})
+# Delivery reports come from vendors over HTTP, and from AWS in these ways.
+REPORT_WAYS = ("http", "sns", "eventbridge", "logs")
 
 # What is refused, and how; everything else is taken.
 REFUSED = {
@@ -115,6 +120,10 @@ def of_kind(kind: str) -> list[str]:
     return [name for name in EVENTS if name.split("-")[1] == kind]
 
 
+def of_function(function: str) -> list[str]:
+    return [name for name in EVENTS if name.split("-")[0] == function]
+
+
 def values(node: Any, name: str) -> Iterator[Any]:
     """Each value under a name, also in bodies."""
     if isinstance(node, str) and node.startswith("{"):
@@ -133,7 +142,7 @@ def values(node: Any, name: str) -> Iterator[Any]:
 def test_every_function_has_one_event_of_each_way_in() -> None:
     ways = {(name.split("-")[0], name.split("-")[1]) for name in EVENTS}
     every = {(function, way) for function in FUNCTIONS for way in ("http", "direct")}
-    assert ways == every | {("resend", "queue")}
+    assert ways == every | {("resend", "queue")} | {("reports", way) for way in REPORT_WAYS}
 
 
 @pytest.mark.parametrize("name", of_kind("http"))
@@ -148,7 +157,7 @@ def test_an_http_event_is_shaped_as_api_gateway_shapes_it(name: str) -> None:
     assert route_of(event) in api_events()[name.split("-")[0]]
 
 
-@pytest.mark.parametrize("name", of_kind("http"))
+@pytest.mark.parametrize("name", [n for n in of_kind("http") if n not in of_function("reports")])
 def test_an_http_event_is_answered_as_its_name_says(name: str) -> None:
     answer = handler(name.split("-")[0])(EVENTS[name], Context())
     assert answer["statusCode"] == REFUSED.get(name, 200)
@@ -187,6 +196,17 @@ def test_a_batch_is_shaped_as_sqs_shapes_it_and_only_poison_fails(
     answer = make_queue_handler(look_after, Telemetry())(event, Context())
     assert seen == [("fictionalverificationtoken", 1_795_348_799_950, 0)] * looks
     assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] == failed
+
+
+@pytest.mark.parametrize("name", of_function("reports"))
+def test_a_report_is_read_whichever_way_it_comes(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Docs")
+    taken: list[Report] = []
+    answer = make_reports_handler(taken.append, Telemetry())(EVENTS[name], Context())
+    assert taken and all(report.provider in CLASSES for report in taken)
+    assert (answer or {}).get("statusCode") == (200 if name in of_kind("http") else None)
 
 
 @pytest.mark.parametrize("name", EVENTS)

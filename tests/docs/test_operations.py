@@ -98,9 +98,7 @@ def test_every_output_that_is_used_exists() -> None:
     assert used and used <= template()["Outputs"].keys()
 
 
-def test_every_command_of_the_cli_is_one(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_every_command_of_the_cli_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "providers.json").write_text("{}")
     lines = re.findall(
@@ -109,6 +107,12 @@ def test_every_command_of_the_cli_is_one(
     assert len(lines) == 13
     for line in lines:
         build_parser().parse_args(line.partition("#")[0].split())
+
+
+def scripts(heading: str) -> list[str]:
+    """The Python in the shell commands under a heading."""
+    section = read("docs/operations.md").partition(f"# {heading}\n")[2].partition("\n#")[0]
+    return re.findall(r"python3 -c '(import json.*?)'", section, re.S)
 
 
 class Secrets:
@@ -123,9 +127,8 @@ class Secrets:
 
 def test_the_steps_of_a_rotation_leave_a_secret_that_the_code_takes() -> None:
     text = json.dumps({"newest": "a", "a": "x" * 64})
-    scripts = re.findall(r"python3 -c '(import json.*?)'", read("docs/operations.md"), re.S)
     found = []
-    for script in scripts:
+    for script in scripts("Rotating the code keys"):
         script = script.replace("\n   ", "\n")  # the list item's indent
         done = subprocess.run(
             [sys.executable, "-c", script], input=text, capture_output=True, text=True, check=True
@@ -135,6 +138,17 @@ def test_the_steps_of_a_rotation_leave_a_secret_that_the_code_takes() -> None:
         newest, _ = keys.newest()
         found.append((newest, keys.get("a") is not None, keys.get("b") is not None))
     assert found == [("a", True, True), ("b", True, True), ("b", False, True)]
+
+
+def test_a_report_that_failed_is_handed_over_as_it_was() -> None:
+    event = {"source": "aws.sms-voice", "detail": {"eventType": "TEXT_DELIVERED"}}
+    kept = {"version": "1.0", "requestContext": {}, "requestPayload": event}  # AWS, "Destinations"
+    (script,) = scripts("Reports that failed")
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(
+        command, input=json.dumps(kept), capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout) == event
 
 
 def test_the_waits_of_a_rotation_are_those_of_the_code() -> None:

@@ -155,8 +155,9 @@ def words_of(kind: Any) -> list[str]:
 
 
 def range_of(field: FieldInfo) -> str | None:
-    bounds = {type(rule): rule for rule in field.metadata if isinstance(rule, Ge | Le)}
-    return f"{bounds[Ge].ge}–{bounds[Le].le}" if bounds else None  # type: ignore[attr-defined] # of each
+    lowest = [rule.ge for rule in field.metadata if isinstance(rule, Ge)]
+    highest = [rule.le for rule in field.metadata if isinstance(rule, Le)]
+    return f"{lowest[0]}–{highest[0]}" if lowest and highest else None
 
 
 @pytest.mark.parametrize("name", sorted(CLASSES.keys() - WITHOUT_SETTINGS))

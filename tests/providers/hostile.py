@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+PATIENCE = 10  # seconds, over every deadline: a caller that knows none must not hold a test
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,14 @@ class Talk:
         self._socket.sendall(data)
 
     def drip(self, data: bytes, pause: float = 0.05) -> None:
-        """Say it again and again, a byte at a time, until the other side closes."""
-        while True:
-            for byte in data:
-                self.say(bytes([byte]))
-                time.sleep(pause)
+        """Say it again and again, a byte at a time, until the other side closes; see PATIENCE."""
+        for byte in islice(cycle(data), int(PATIENCE / pause)):
+            self.say(bytes([byte]))
+            time.sleep(pause)
 
     def wait(self) -> None:
-        """Say nothing until the other side closes."""
+        """Say nothing until the other side closes; see PATIENCE."""
+        self._socket.settimeout(PATIENCE)
         while self._socket.recv(1024):
             pass
 
@@ -183,6 +186,7 @@ def says_and_waits(answer: bytes) -> Behaviour:
     def behave(talk: Talk, asked: Asked) -> None:
         talk.say(answer)
         talk.wait()
+        raise Close
 
     return behave
 
@@ -193,6 +197,7 @@ def drips(answer: bytes, then: bytes) -> Behaviour:
     def behave(talk: Talk, asked: Asked) -> None:
         talk.say(answer)
         talk.drip(then)
+        raise Close
 
     return behave
 

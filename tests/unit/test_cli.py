@@ -5,13 +5,19 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from verification import cli
+from verification.domain.verification import Outcome
+from verification.storage import table
 from verification.storage.directory import read_client
+
+from tests.fakes.samples import make_send, make_try, make_verification
+from tests.fakes.secrets import FakeSecretsManager
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000
@@ -50,10 +56,9 @@ class FakeDynamoDb:
 
     def query(self, TableName: str, **asked: Any) -> Any:  # noqa: N803
         self._begin(TableName)
-        assert asked["ScanIndexForward"] is False
         wanted = asked["ExpressionAttributeValues"][":pk"]["S"]
         found = [item for (pk, _), item in sorted(self.items.items()) if pk == wanted]
-        return {"Items": found[::-1]}
+        return {"Items": found if asked.get("ScanIndexForward", True) else found[::-1]}
 
     def get_paginator(self, name: str) -> "FakeDynamoDb":
         assert name == "scan"
@@ -80,7 +85,11 @@ class FakeCloudFormation:
     def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 botocore's name
         if StackName == "bare":
             return {"Stacks": [{}]}
-        outputs = {"DirectoryTableName": "directory", "SessionsTableName": "sessions"}
+        outputs = {
+            "DirectoryTableName": "directory",
+            "ProvidersSecretArn": "providers",
+            "SessionsTableName": "sessions",
+        }
         listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
         return {"Stacks": [{"Outputs": listed}]}
 
@@ -90,8 +99,13 @@ class Operator:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.dynamodb = FakeDynamoDb()
+        self.secret = FakeSecretsManager({}, "providers")
         self.now = NOW
-        clients = {"dynamodb": self.dynamodb, "cloudformation": FakeCloudFormation()}
+        clients = {
+            "dynamodb": self.dynamodb,
+            "cloudformation": FakeCloudFormation(),
+            "secretsmanager": self.secret,
+        }
         monkeypatch.setattr(boto3, "client", clients.__getitem__)
         monkeypatch.setattr("time.time_ns", lambda: self.now * 1_000_000)
         self._capsys = capsys
@@ -103,11 +117,11 @@ class Operator:
         assert printed.err == ""
         return json.loads(printed.out)
 
-    def fails(self, *argv: str) -> str:
-        """What a command says when it cannot; one sentence, nothing else."""
+    def fails(self, *argv: str, sentences: int = 1) -> str:
+        """What a command says when it cannot; one sentence or so many, nothing else."""
         assert cli.main(list(argv)) == 1
         printed = self._capsys.readouterr()
-        assert printed.out == "" and printed.err.count("\n") == 1
+        assert printed.out == "" and printed.err.count("\n") == sentences
         return printed.err.strip()
 
     def creates(self, name: str, *options: str) -> tuple[str, str]:
@@ -237,6 +251,109 @@ def test_the_sandbox_is_read_newest_first(operator: Operator) -> None:
     assert operator.dynamodb.table_names == {"sessions", "mine"}
 
 
+ID = f"a{'q' * 26}"
+
+
+def test_all_tries_of_a_verification_are_shown_and_no_destination(operator: Operator) -> None:
+    verification = make_verification(NOW, to="+31612345678", verifier="messente-verify")
+    no = make_try(Outcome.REJECTED, provider="messente", vendor_code="FAILED 9", refused=True)
+    taken = make_try(provider="messente-verify", message_id="v-1", delegated=True)
+    item = table.write_verification(verification)
+    beside = table.details_key(verification.token) | {
+        "send_1": table.write_send(make_send(no, taken))
+    }
+    for each in (item, beside):
+        operator.dynamodb.items[_key(each)] = each
+    shown = operator.runs("show", ID)
+    tries = [send.pop("tries") for send in shown["sends"]]
+    assert shown == {
+        "id": ID,
+        "to": "+316*****678",
+        "client_id": "shop",
+        "status": "pending",
+        "delivery": "accepted",
+        "verifier": "messente-verify",
+        "sends": [{"number": 1, "outcome": "accepted"}],
+    }
+    assert [
+        (one["provider"], one["outcome"], one["vendor_code"], one["message_id"], one["refused"])
+        for send in tries
+        for one in send
+    ] == [
+        ("messente", "rejected", "FAILED 9", None, True),
+        ("messente-verify", "accepted", None, "v-1", False),
+    ]
+    assert operator.dynamodb.table_names == {"sessions"}
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("x", "x is not an id of a verification."),
+        (ID, f"There is no verification {ID}, or no longer."),
+    ],
+)
+def test_a_verification_that_is_not_there_is_named(
+    operator: Operator, name: str, says: str
+) -> None:
+    assert operator.fails("show", name) == says
+
+
+PASSWORD = "the-password-of-ours"
+OWN = {"messente": {"username": "ours", "password": PASSWORD}, "aws-sms": {}}
+
+
+def test_the_providers_settings_are_checked_where_they_are_or_in_a_file(
+    operator: Operator, tmp_path: Path
+) -> None:
+    operator.secret.text = json.dumps(OWN)
+    assert operator.runs("providers", "check") == {"ok": ["aws-sms", "messente"]}
+    file = tmp_path / "providers.json"
+    file.write_text("{}")
+    assert operator.runs("providers", "check", "--file", str(file)) == {"ok": []}
+    assert operator.secret.reads == 1
+
+
+def test_right_settings_of_providers_are_put_as_they_are(
+    operator: Operator, tmp_path: Path
+) -> None:
+    file = tmp_path / "providers.json"
+    file.write_text(json.dumps(OWN, indent=3))
+    assert operator.runs("providers", "put", str(file)) == {"put": ["aws-sms", "messente"]}
+    assert operator.secret.text == file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("no json " + PASSWORD, ["The providers' settings must be a JSON object by provider."]),
+        (f'["{PASSWORD}"]', ["The providers' settings must be a JSON object by provider."]),
+        (
+            json.dumps({"messente": {"user": PASSWORD}, "fax": {"password": PASSWORD}}),
+            [
+                "messente.username: Field required",
+                "messente.password: Field required",
+                "messente.user: Extra inputs are not permitted",
+                "fax: there is no provider of this name that has settings",
+            ],
+        ),
+    ],
+)
+def test_wrong_settings_of_providers_are_named_not_quoted_and_not_put(
+    operator: Operator, tmp_path: Path, text: str, says: list[str]
+) -> None:
+    file = tmp_path / "providers.json"
+    file.write_text(text)
+    for command in (("check", "--file", str(file)), ("put", str(file))):
+        said = operator.fails("providers", *command, sentences=len(says))
+        assert said.splitlines() == says
+    assert operator.secret.text == "{}"
+
+
+def test_a_file_that_is_not_there_is_one_sentence(operator: Operator) -> None:
+    assert "nowhere.json" in operator.fails("providers", "put", "nowhere.json")
+
+
 @pytest.mark.parametrize("command", ["rotate", "revoke"])
 def test_a_client_that_is_not_there_is_named(operator: Operator, command: str) -> None:
     assert operator.fails(command, "nobody") == "There is no client nobody."
@@ -280,6 +397,9 @@ def test_an_error_of_aws_is_one_sentence(operator: Operator, error: Exception) -
         ["rotate", "x", "--overlap", "1w"],
         ["rotate", "x", "--overlap", "-1h"],
         ["sandbox"],
+        ["show"],
+        ["providers"],
+        ["providers", "put"],
     ],
 )
 def test_a_wrong_command_line_is_refused_and_changes_nothing(

@@ -38,7 +38,10 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"domain", "errors", "operations", "telemetry", "api"},
         {"pydantic", "phonenumbers", "email_validator"},
     ),
-    "cli": ({"api", "domain", "errors", "storage"}, AWS),
+    "cli": (
+        {"api", "catalogue", "domain", "errors", "providers.verigator", "storage", "telemetry"},
+        AWS,
+    ),
     "wiring": (
         {"api", "aws", "catalogue", "operations", "providers", "settings", "storage", "telemetry"},
         set(),

@@ -16,6 +16,7 @@ from verification.errors import (
     TemporarilyUnavailable,
     VerifierUnavailable,
 )
+from verification.operations.ports import Order
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
@@ -280,11 +281,11 @@ def test_a_late_send_does_not_undo_a_success() -> None:
     delegated.stack.clock.advance(30)
     send = delegated.messenger.send
 
-    def send_while_it_is_verified(order: object) -> str:
+    def send_while_it_is_verified(order: Order) -> str:
         assert delegated.guess(delegated.code) == (VALID, 1)
-        return send(order)  # type: ignore[arg-type]  # passed on as it came
+        return send(order)
 
-    delegated.messenger.send = send_while_it_is_verified  # type: ignore[method-assign,assignment]
+    delegated.messenger.send = send_while_it_is_verified  # type: ignore[method-assign]  # a race
     delegated.stack.resend("shop", delegated.id, Channel.VOICE, plenty)
     assert delegated.status == Status.VERIFIED
     assert delegated.guess(delegated.our_code) == (no(Reason.ALREADY_VERIFIED), 1)

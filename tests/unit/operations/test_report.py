@@ -3,6 +3,7 @@
 import pytest
 from verification.domain.verification import Channel, Delivery
 from verification.errors import ProviderUnavailable, TemporarilyUnavailable
+from verification.operations.ports import Order
 from verification.operations.report import Report
 from verification.operations.verify import VerifyCommand
 
@@ -208,13 +209,13 @@ def test_a_report_that_comes_before_its_send_is_recorded_counts() -> None:
     stack = FakeStack(providers=[messenger])
     send = messenger.send
 
-    def send_and_report(order: object) -> str:
-        message_id = send(order)  # type: ignore[arg-type]  # passed on as it came
+    def send_and_report(order: Order) -> str:
+        message_id = send(order)
         token = messenger.sent[-1].order.report_token("early")
         stack.take_report(Report("early", DELIVERED, token))
         return message_id
 
-    messenger.send = send_and_report  # type: ignore[method-assign,assignment]  # a race
+    messenger.send = send_and_report  # type: ignore[method-assign]  # a race
     token = stack.start(start_command(), plenty).record.verification.token
     record = stack.verifications.read(token)
     assert record and record.delivery_at(stack.clock()) == DELIVERED

@@ -14,6 +14,7 @@ from verification.errors import (
 )
 from verification.operations.ports import SendId
 from verification.operations.sending import MAX_TRIES
+from verification.operations.start import StartCommand
 
 from tests.fakes.clock import plenty
 from tests.fakes.keys import identity_key
@@ -198,10 +199,10 @@ def test_the_tries_that_are_kept_are_bounded_and_the_last_ones_stay() -> None:
 
 @pytest.mark.parametrize("command", [start_command(), start_command(fallback=(VOICE,))])
 def test_a_first_send_as_asked_for_changes_nothing_on_the_verification(
-    command: object,
+    command: StartCommand,
 ) -> None:
     stack = FakeStack()
-    stack.start(command, plenty)  # type: ignore[arg-type]  # a StartCommand, as the fake makes it
+    stack.start(command, plenty)
     assert "adopt" not in stack.journal
 
 

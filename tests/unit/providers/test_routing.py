@@ -1,6 +1,7 @@
 """Routes: the providers of a channel and place in order, the next when one fails."""
 
 from collections.abc import Container
+from typing import Any
 
 import pytest
 from verification.domain.verification import Channel, Outcome, Try
@@ -35,10 +36,10 @@ class Routed:
         self.clock = SettableClock()
         self.routing = Routing(read_routes(routes), self.providers, self.clock)
 
-    def send(self, later: Container[str] = (), **changes: object) -> list[tuple[str, Outcome]]:
+    def send(self, later: Container[str] = (), **changes: Any) -> list[tuple[str, Outcome]]:
         return [(one.provider, one.outcome) for one in self.tries(later, **changes)]
 
-    def tries(self, later: Container[str] = (), **changes: object) -> tuple[Try, ...]:
+    def tries(self, later: Container[str] = (), **changes: Any) -> tuple[Try, ...]:
         return self.routing.send(make_order(**changes), later)
 
     def names(self, later: Container[str] = ()) -> list[str]:
@@ -262,7 +263,7 @@ def test_without_a_route_it_is_rejected_by_nobody() -> None:
     [{"code_length": 7}, {"code_length": 3}, {"validity": 601}, {"max_attempts": 6}],
     ids=str,
 )
-def test_a_verifier_is_not_asked_for_what_it_cannot_do(changes: dict[str, int]) -> None:
+def test_a_verifier_is_not_asked_for_what_it_cannot_do(changes: dict[str, Any]) -> None:
     routed = Routed("sms=verifier,one")
     first, second = routed.tries(**changes)
     assert (first.outcome, first.vendor_code) == (REJECTED, "outside_terms")

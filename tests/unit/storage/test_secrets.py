@@ -1,4 +1,4 @@
-"""Keys in Secrets Manager: remembered, rotated, and never quoted."""
+"""Secrets in Secrets Manager: remembered, rotated, and never quoted."""
 
 import json
 from typing import Any
@@ -6,30 +6,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 from verification.errors import ConfigurationError, TemporarilyUnavailable
-from verification.storage.secrets import StoredCodeKeys, StoredIdentityKey
+from verification.storage.secrets import (
+    StoredCodeKeys,
+    StoredIdentityKey,
+    StoredProviderSettings,
+)
 
 from tests.fakes.clock import SettableClock
+from tests.fakes.secrets import FakeSecretsManager
 
 OLD, NEW = "old" * 16, "new" * 16
 DOWN = ConnectTimeoutError(endpoint_url="x")
 THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue")
 REFUSED = ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetSecretValue")
-
-
-class FakeSecretsManager:
-    """One secret; counts how often it is read."""
-
-    def __init__(self, value: Any) -> None:
-        self.text = json.dumps(value)
-        self.failing: Exception | None = None
-        self.reads = 0
-
-    def get_secret_value(self, SecretId: str) -> dict[str, str]:  # noqa: N803 botocore's name
-        assert SecretId == "code-keys"
-        self.reads += 1
-        if self.failing:
-            raise self.failing
-        return {"SecretString": self.text}
 
 
 @pytest.fixture
@@ -199,3 +188,57 @@ def test_an_identity_key_out_of_reach_is_asked_for_again() -> None:
         key()
     manager.failing = None
     assert key() == OLD.encode()
+
+
+PASSWORD = "the-password-of-messente"
+OWN = {"messente": {"password": PASSWORD}, "webhook-acme": {"url": "https://acme.example"}}
+
+
+class Providers:
+    """The providers' settings, and the secret they are in."""
+
+    def __init__(self, value: Any = OWN) -> None:
+        self.manager = FakeSecretsManager(value, "providers")
+        self.clock = SettableClock()
+        self.settings = StoredProviderSettings(self.manager, "providers", self.clock)
+
+
+def test_settings_of_providers_are_read_once_when_the_first_is_needed() -> None:
+    providers = Providers()
+    assert providers.manager.reads == 0
+    found = [providers.settings.get(name) for name in ("messente", "webhook-acme", "aws-sms")]
+    assert found == [OWN["messente"], OWN["webhook-acme"], None]
+    providers.clock.advance(86_400)
+    providers.settings.get("messente")
+    assert providers.manager.reads == 1
+
+
+@pytest.mark.parametrize(("waited", "reads"), [(0, 1), (59.999, 1), (60, 2)])
+def test_settings_of_providers_are_looked_at_again_at_most_once_a_minute(
+    waited: float, reads: int
+) -> None:
+    providers = Providers()
+    providers.settings.get("messente")
+    providers.manager.text = json.dumps({"messente": {"password": "new"}})
+    providers.clock.advance(waited)
+    for _ in range(3):
+        providers.settings.look_again()
+        password = providers.settings.get("messente")["password"]
+        assert password == ("new" if reads == 2 else PASSWORD)
+    assert providers.manager.reads == reads
+
+
+@pytest.mark.parametrize("error", [DOWN, THROTTLED])
+def test_settings_of_providers_out_of_reach_are_asked_for_again(error: Exception) -> None:
+    providers = Providers()
+    providers.manager.failing = error
+    with pytest.raises(TemporarilyUnavailable):
+        providers.settings.get("messente")
+    providers.manager.failing = None
+    assert providers.settings.get("messente") == OWN["messente"]
+
+
+@pytest.mark.parametrize("value", [PASSWORD, [OWN], None, 7])
+def test_a_malformed_secret_of_providers_is_named_and_not_quoted(value: Any) -> None:
+    with pytest.raises(ConfigurationError, match="^The secret providers must be a JSON object.$"):
+        Providers(value).settings.get("messente")

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from .aws import make_client
-from .errors import ProviderRefused, ProviderUnavailable, TemporarilyUnavailable
+from .errors import ConfigurationError, ProviderRefused, ProviderUnavailable, TemporarilyUnavailable
 from .operations.ports import Messenger, Telemetry, Verifier
 from .providers.routing import Offer
 from .settings import Settings
@@ -39,6 +39,8 @@ SERVICES = {
     "ses": "sesv2",
     "sns": "sns",
 }
+# Their settings are parameters of the stack.
+_SET_BY_TEMPLATE = ("sandbox", "ses", "sns")
 # A stack may have several webhooks, each with settings of its own: `webhook-acme`.
 _WEBHOOK = "webhook"
 
@@ -107,6 +109,8 @@ class Catalogue:
         return provider
 
     def renew(self, name: str) -> bool:
+        if name in _SET_BY_TEMPLATE:
+            return False
         self._secret.look_again()
         before = self._made.get(name)
         if before and before[0] == self._own_settings(name):
@@ -139,6 +143,9 @@ class Catalogue:
             return self._secret.get(name)
         except TemporarilyUnavailable as error:
             raise ProviderUnavailable(name, "settings_unreachable") from error
+        except ConfigurationError as error:  # providers without settings there go on working
+            self._telemetry.warn("provider_settings_wrong", key=name, problem=str(error))
+            raise ProviderRefused(name, "settings_wrong") from None
 
     def _check(self, name: str, own: Any) -> Any:
         """The settings as the provider's model.

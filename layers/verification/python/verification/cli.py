@@ -23,7 +23,7 @@ from .catalogue import WrongSettings, read_settings
 from .domain.identifiers import make_token, parse_id
 from .domain.policy import Client, Profile
 from .errors import InvalidFields, ProviderError
-from .providers.verigator import VerigatorVerifier
+from .providers.verigator import create_service
 from .storage import table
 from .storage.directory import (
     ClientRecord,
@@ -38,6 +38,7 @@ from .telemetry import mask
 
 SECRET_BYTES = 32
 DEFAULT_STACK = "serverless-verify"
+_PATIENCE = 30_000  # milliseconds, with a vendor
 
 
 class CommandError(Exception):
@@ -140,41 +141,50 @@ def show(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def check_providers(arguments: argparse.Namespace) -> dict[str, Any]:
     """Check the providers' settings, of the stack or in a file; name every wrong key."""
-    return {"ok": sorted(_read_provider_settings(arguments, _provider_settings(arguments)))}
+    return {"ok": _check_settings(_provider_settings(arguments))}
 
 
 def put_providers(arguments: argparse.Namespace) -> dict[str, Any]:
     """Check the providers' settings in a file, and give them to the stack."""
     text = _provider_settings(arguments)
-    checked = _read_provider_settings(arguments, text)
+    checked = _check_settings(text)
     _secrets_manager().put_secret_value(SecretId=_providers_secret(arguments), SecretString=text)
-    return {"put": sorted(checked)}
+    return {"put": checked}
 
 
 def register_verigator_service(arguments: argparse.Namespace) -> dict[str, Any]:
     """Register a service with Verigator; its id is the setting verigator.service_id."""
-    settings = json.loads(_provider_settings(arguments)).get("verigator") or {}
+    settings = _parse_settings(_provider_settings(arguments)).get("verigator") or {}
     try:
-        verifier = VerigatorVerifier(read_settings("verigator", {"service_id": "-", **settings}))
-        return {"service_id": verifier.create_service(arguments.fqdn, arguments.name)}
+        account = read_settings("verigator", {"service_id": "none-yet", **settings})
+        made = create_service(account, arguments.fqdn, arguments.name, lambda: _PATIENCE)
     except (WrongSettings, ProviderError) as error:
         raise CommandError(str(error)) from None
+    return {"service_id": made}
 
 
 def _provider_settings(arguments: argparse.Namespace) -> str:
     if arguments.file:
-        return str(arguments.file.read_text())
+        try:
+            return str(arguments.file.read_text())
+        except ValueError:
+            raise CommandError(f"{arguments.file} is not text in UTF-8.") from None
     secret = _secrets_manager().get_secret_value(SecretId=_providers_secret(arguments))
     return str(secret["SecretString"])
 
 
-def _read_provider_settings(arguments: argparse.Namespace, text: str) -> dict[str, Any]:
+def _parse_settings(text: str) -> dict[str, Any]:
     try:
         settings = json.loads(text)
     except ValueError:
         settings = None
     if not isinstance(settings, dict):
         raise CommandError("The providers' settings must be a JSON object by provider.")
+    return settings
+
+
+def _check_settings(text: str) -> list[str]:
+    settings = _parse_settings(text)
     faults: list[tuple[str, str]] = []
     for name, own in settings.items():
         try:
@@ -183,7 +193,7 @@ def _read_provider_settings(arguments: argparse.Namespace, text: str) -> dict[st
             faults += error.faults
     if faults:
         raise CommandError("\n".join(f"{key}: {problem}" for key, problem in faults))
-    return settings
+    return sorted(settings)
 
 
 def _providers_secret(arguments: argparse.Namespace) -> str:

@@ -182,14 +182,16 @@ def render_sms(code: str, content: Content) -> Message:
         ValueError: the code or the validity is out of bounds.
     """
     text = "\n".join([_text(content.texts.text, code, content), *_last_line(code, content)])
-    count = segments(text)
+    # A placeholder is as long as it is; what arrives has a code there.
+    arriving = text.replace(content.placeholder, code) if content.placeholder else text
+    count = segments(arriving)
     if count > content.max_segments:
         raise TemplateError(
             "template",
             f"an SMS may be at most {content.max_segments} segments long; "
             f"with a code of {len(code)} digits this one is {count}",
         )
-    size = len(text.encode())
+    size = len(arriving.encode())
     if content.android_hash and (size > ANDROID_BYTES or count > 1):
         raise TemplateError(
             "android_hash",

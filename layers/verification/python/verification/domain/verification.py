@@ -250,15 +250,16 @@ class Record:
         failure changes nothing. One that ended unused and unreported may have arrived or not.
         """
         status, last = self.verification.status_at(now), self.last_send
+        report = last.delivery if last else None
+        if report == Delivery.UNDELIVERED and status == Status.VERIFIED:
+            report = None
         if last and last.outcome == Outcome.ACCEPTED:
-            if last.delivery == Delivery.UNDELIVERED and status == Status.VERIFIED:
-                return Delivery.ACCEPTED
             silent = Delivery.UNKNOWN if status == Status.EXPIRED else Delivery.ACCEPTED
-            return last.delivery or silent
+            return report or silent
         if last and last.outcome == Outcome.REJECTED:
             return Delivery.UNDELIVERED
         if last and last.outcome == Outcome.UNKNOWN:
-            return last.delivery or Delivery.UNKNOWN
+            return report or Delivery.UNKNOWN
         # Nobody took it yet: the queue tries again as long as the code could be used.
         return Delivery.QUEUED if status == Status.PENDING else Delivery.UNKNOWN
 

@@ -146,17 +146,20 @@ class LookAfter:
             else:
                 self._go_on(record, last, remaining)
         elif last.outcome == Outcome.UNAVAILABLE:
-            if record.next_channel and _is_due(seen, last, now):
+            if record.next_channel and _may_send_by_itself(seen) and _is_due(seen, last, now):
                 self._go_on(record, last, remaining)
             else:
                 self._try_again(record, seen.take_overs, tries, remaining)
         elif last.outcome != Outcome.REJECTED:
             self._go_on(record, last, remaining)
+        else:
+            self._await_end(record)
 
     def _try_again(self, record: Record, take_overs: int, tries: int, remaining: Remaining) -> None:
         """Try the last send once more; it is not counted again."""
-        seen, now = record.verification, self.clock()
-        claim = Claim(seen.sends, seen.channel, now, lease(now, remaining), take_overs=take_overs)
+        seen, now, last = record.verification, self.clock(), record.last_send
+        channel = last.tries[-1].channel if last else seen.channel  # it may have fallen back
+        claim = Claim(seen.sends, channel, now, lease(now, remaining), take_overs=take_overs)
         wait = max(after_lease(claim), min(_LAST_RETRY, _FIRST_RETRY * 2**tries))
         self._claim_and_send(record, claim, (), wait, tries + 1, remaining)
 
@@ -167,14 +170,16 @@ class LookAfter:
         if last is None or channel is None or not _may_send_by_itself(seen):
             self._await_end(record)
         elif _is_due(seen, last, now):
-            self._send_by_itself(record, channel, remaining)
+            self._send_by_itself(record, last, channel, remaining)
         elif seen.resend_after is None:  # a report may come, and brings a look of its own
             self._await_end(record)
         else:
             due = _due_at(last, seen.resend_after)
             self.watches.watch(seen.token, seen.sent_at, seconds_until(due, now))
 
-    def _send_by_itself(self, record: Record, channel: Channel, remaining: Remaining) -> None:
+    def _send_by_itself(
+        self, record: Record, last: Send, channel: Channel, remaining: Remaining
+    ) -> None:
         seen, now = record.verification, self.clock()
         claim = Claim(seen.sends + 1, channel, now, lease(now, remaining), automatic=True)
         charges = charge_sends(self.send_limits, seen)
@@ -182,6 +187,10 @@ class LookAfter:
             self._claim_and_send(record, claim, charges, after_lease(claim), 0, remaining)
         except LimitExceeded:
             self.telemetry.warn("automatic_send_over_limit", verification_id=str(seen.id))
+            if last.outcome == Outcome.UNAVAILABLE:  # paid for already
+                self._try_again(record, seen.take_overs, 0, remaining)
+            else:
+                self._await_end(record)
 
     def _await_end(self, record: Record) -> None:
         """Look again when the verification has ended, if a provider wants to know how."""

@@ -35,7 +35,7 @@ from .ports import (
 )
 
 TEST_PROVIDER = "test"  # on the record of a send to a test destination
-MAX_TRIES = 20  # kept of one send; the first ones go
+MAX_TRIES = 20  # kept of one send: the first, from which waits are counted, and the last ones
 
 # A claim outlives the function that holds it by this much, so that nobody takes over a send
 # whose owner may still be running. Milliseconds.
@@ -233,6 +233,6 @@ def _with(
     record: Record, claim: Claim, tries: Sequence[Try], outcome: Outcome = Outcome.REJECTED
 ) -> Record:
     """The record with what became of the claimed send in place of what was known of it."""
-    send = Send(claim.number, claim.sent_at, outcome, tuple(tries[-MAX_TRIES:]))
+    send = Send(claim.number, claim.sent_at, outcome, (*tries[:1], *tries[1:][1 - MAX_TRIES :]))
     others = tuple(one for one in record.sends if one.number != claim.number)
     return replace(record, sends=(*others, send))

@@ -121,12 +121,14 @@ class HttpApi:
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | bytes | None = None,
         json: Mapping[str, Any] | None = None,
+        max_bytes: int = MAX_ANSWER_BYTES,
     ) -> Answer:
         """Ask once; again only where no connection was made.
 
         Args:
             remaining: milliseconds the function has left.
             auth: user and password of HTTP's basic authentication.
+            max_bytes: of the answer; a larger one is not read to its end.
 
         Raises:
             ProviderUnavailable: no connection, or no time for one: nothing was sent.
@@ -158,13 +160,13 @@ class HttpApi:
                     stream=True,
                 )
                 with answer:
-                    body = answer.raw.read(MAX_ANSWER_BYTES + 1, decode_content=False)
+                    body = answer.raw.read(max_bytes + 1, decode_content=False)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 raise self._named(error, watchdog) from error
         self._used_at = self._clock()
         if watchdog.has_cut:  # an answer without a length ends where its connection does
             raise ProviderSilent(self._provider, "deadline")
-        if len(body) > MAX_ANSWER_BYTES:
+        if len(body) > max_bytes:
             raise ProviderSilent(self._provider, "answer_too_large")
         return Answer(self._provider, answer.status_code, body)
 

@@ -28,7 +28,6 @@ from .circuit import Circuit
 
 _OUTCOMES: Mapping[type[ProviderError], Outcome] = {
     ProviderRejected: Outcome.REJECTED,
-    ProviderRefused: Outcome.REJECTED,
     ProviderUnavailable: Outcome.UNAVAILABLE,
     ProviderSilent: Outcome.UNKNOWN,
 }
@@ -164,7 +163,7 @@ class Routing:
         return Try(
             provider=error.provider,
             channel=order.channel,
-            outcome=_OUTCOMES[type(error)],
+            outcome=next(o for kind, o in _OUTCOMES.items() if isinstance(error, kind)),
             at=self._clock(),
             vendor_code=error.vendor_code,
             refused=isinstance(error, ProviderRefused),

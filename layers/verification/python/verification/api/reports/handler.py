@@ -37,8 +37,14 @@ def make_reports_handler(
             return over_http(_answer(event, context, take, telemetry))
         # AWS's own events come to the function itself, never through a client's alias.
         if not alias_of(context.invoked_function_arn):
-            for report in amazon.read(event):
-                take(report)
+            try:
+                for report in amazon.read(event):
+                    take(report)
+            except TemporarilyUnavailable:  # Lambda comes again
+                raise
+            except Exception as error:  # and here too; it would log the words
+                telemetry.crashed("report_crashed", error)
+                raise RuntimeError("a report could not be taken; the log says where") from None
         return None
 
     return handle

@@ -41,6 +41,7 @@ class _Beside:
     details: Details = field(default_factory=Details)
     sends: dict[int, Send] = field(default_factory=dict)
     reports: dict[tuple[int, str], tuple[Delivery, int]] = field(default_factory=dict)
+    began: int = 0
 
 
 class InMemoryVerifications:
@@ -166,6 +167,7 @@ class InMemoryVerifications:
             before = beside.sends.get(send.number)
             if before is None or before.claimed <= send.claimed:
                 beside.sends[send.number] = send
+                beside.began = verification.created_at
 
     def adopt(self, verification: Verification, adopted: Verification) -> None:
         with self._lock:
@@ -223,7 +225,8 @@ class InMemoryVerifications:
             beside = self._beside.setdefault(send.token, _Beside(now // 1000 + 3600))
             key = send.number, report.provider
             before = beside.reports.get(key)
-            if before and before[0] in (Delivery.DELIVERED, report.delivery):
+            is_of_this_life = before and before[1] >= beside.began
+            if is_of_this_life and before and before[0] in (Delivery.DELIVERED, report.delivery):
                 return False
             beside.reports[key] = report.delivery, now
             return True

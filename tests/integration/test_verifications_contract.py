@@ -629,12 +629,14 @@ def test_a_report_of_what_is_not_there_makes_no_verification(
     assert verifications.read(nobodys.token) is None
 
 
+@pytest.mark.parametrize("before", [Delivery.UNDELIVERED, Delivery.DELIVERED])
+@pytest.mark.parametrize("after", [Delivery.UNDELIVERED, Delivery.DELIVERED])
 def test_reports_on_an_older_life_of_an_id_say_nothing_of_the_new_one(
-    verifications: Verifications,
+    verifications: Verifications, before: Delivery, after: Delivery
 ) -> None:
     first = created(verifications)
     verifications.record_send(first, send(1, NOW))
-    assert delivery_of(verifications, first, Delivery.UNDELIVERED)
+    assert delivery_of(verifications, first, before)
     gone = first.expires_at * 1000
     again = make(
         token=first.token, created_at=gone, sent_at=gone, expires_at=first.expires_at + 1000
@@ -642,8 +644,8 @@ def test_reports_on_an_older_life_of_an_id_say_nothing_of_the_new_one(
     assert verifications.create(again, None, [], remaining) is None
     verifications.record_send(again, send(1, gone))
     assert verifications.read(first.token) == Record(again, Details(), (send(1, gone),))
-    assert delivery_of(verifications, again, Delivery.DELIVERED, at=gone + 9)
-    assert reported(verifications, again) == [Delivery.DELIVERED]
+    assert delivery_of(verifications, again, after, at=gone + 9)
+    assert reported(verifications, again) == [after]
 
 
 def test_a_claim_is_taken_once(verifications: Verifications) -> None:

@@ -252,7 +252,7 @@ class DynamoDbVerifications:
         self._update_if(
             table.details_key(verification.token),
             UpdateExpression=(
-                "SET #send = :send, expires_at = :ttl, schema_version = :version "
+                "SET #send = :send, began = :began, expires_at = :ttl, schema_version = :version "
                 + (f"REMOVE {_names('#d', left)}" if left else "")
             ),
             ConditionExpression="attribute_not_exists(#send) OR #send.claimed <= :claimed",
@@ -260,6 +260,7 @@ class DynamoDbVerifications:
             ExpressionAttributeValues={
                 ":send": table.write_send(send),
                 ":claimed": {"N": str(send.claimed)},
+                ":began": {"N": str(verification.created_at)},
                 ":ttl": {"N": str(verification.expires_at)},
                 ":version": table.VERSION,
             },
@@ -351,9 +352,13 @@ class DynamoDbVerifications:
             ),
             ConditionExpression=(
                 "attribute_not_exists(#report) "
-                "OR (#report.delivery <> :delivered AND #report.delivery <> :delivery)"
+                "OR (#report.delivery <> :delivered AND #report.delivery <> :delivery) "
+                "OR #report.#at < began"  # of an older life of this id
             ),
-            ExpressionAttributeNames={"#report": table.report_name(send.number, report.provider)},
+            ExpressionAttributeNames={
+                "#report": table.report_name(send.number, report.provider),
+                "#at": "at",
+            },
             ExpressionAttributeValues={
                 ":report": table.write_report(report, now),
                 ":delivery": {"S": report.delivery},

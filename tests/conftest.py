@@ -9,6 +9,7 @@ from tests.e2e.vendors import Vendors
 from tests.local import dynamodb_local as dynamodb_local_server
 from tests.local import emulator as emulator_server
 from tests.local.deploy import build, deploy
+from tests.local.emulator import REGION, aws
 from tests.local.processes import free_port
 from tests.local.stack import Stack, connect, create_client, wait_until_healthy
 
@@ -18,6 +19,10 @@ ROUTES = (
     "sms=sns; sms:DK=aws-notify; sms:EE=messente,messagebird; sms:FI=aws-sms,sns; "
     "sms:LT=messagebird-verify; sms:LV=messente-verify; sms:SE=webhook; voice=sandbox; email=ses"
 )
+# Where SNS logs the SMS that it sent, and those that it could not.
+SNS_LOGS = [
+    f"sns/{REGION}/000000000000/DirectPublishToPhoneNumber{end}" for end in ("", "/Failure")
+]
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +66,13 @@ def built() -> Path:
 @pytest.fixture(scope="session")
 def stack(emulator: str, built: Path, all_vendors: Vendors) -> Stack:
     """The real template, deployed in the emulator, with a client, and settings of the vendors."""
-    parameters = {"TestDestinations": TEST_DESTINATION, "Routes": ROUTES}
+    parameters = {
+        "TestDestinations": TEST_DESTINATION,
+        "Routes": ROUTES,
+        "SnsDeliveryLogs": "true",
+    }
+    for group in SNS_LOGS:
+        aws(emulator, "logs").create_log_group(logGroupName=group)
     outputs = deploy(emulator, built, parameters=parameters)
     client = create_client(emulator, outputs["DirectoryTableName"], "Tests")
     deployed = connect(emulator, outputs, client)

@@ -212,6 +212,8 @@ def test_a_report_is_read_whichever_way_it_comes(
 @pytest.mark.parametrize("name", EVENTS)
 def test_nobody_in_an_event_is_real(name: str) -> None:
     assert all(is_reserved(to) for to in values(EVENTS[name], "to"))
+    assert all(is_reserved(to) for to in values(EVENTS[name], "destinationPhoneNumber"))
+    assert all(is_reserved(f"+{to}") for to in values(EVENTS[name], "recipient"))
     assert set(values(EVENTS[name], "sourceIp")) <= {"203.0.113.7"}  # RFC 5737
 
 

@@ -17,7 +17,7 @@ from tests.local.stack import Stack, api_url
 @pytest.fixture
 def fresh(stack: Stack) -> None:
     """No process that passes over a provider because it failed in another test."""
-    stack.end_processes(stack.functions["start"], stack.functions["resend"])
+    stack.end_processes(stack.functions["start"])
 
 
 def change_password(vendor: Vendor) -> None:

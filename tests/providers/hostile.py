@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-PATIENCE = 10  # seconds, over every deadline: a caller that knows none must not hold a test
+PATIENCE = 10  # seconds, over every deadline; a caller that holds on for so long is at fault
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Asked:
 class Talk:
     """One connection, from the server's side.
 
-    Every method but the last two raises OSError when the other side has closed it.
+    Every method but the last two raises OSError when the other side has closed it. Those that
+    speak or wait without an end are at fault with a caller that lets them; see PATIENCE.
     """
 
     def __init__(self, connection: socket.socket) -> None:
@@ -56,16 +57,20 @@ class Talk:
         self._socket.sendall(data)
 
     def drip(self, data: bytes, pause: float = 0.05) -> None:
-        """Say it again and again, a byte at a time, until the other side closes; see PATIENCE."""
+        """Say it again and again, a byte at a time, until the other side closes."""
         for byte in islice(cycle(data), int(PATIENCE / pause)):
             self.say(bytes([byte]))
             time.sleep(pause)
+        raise AssertionError("the caller did not hang up")
 
     def wait(self) -> None:
-        """Say nothing until the other side closes; see PATIENCE."""
+        """Say nothing until the other side closes."""
         self._socket.settimeout(PATIENCE)
-        while self._socket.recv(1024):
-            pass
+        try:
+            while self._socket.recv(1024):
+                pass
+        except TimeoutError:
+            raise AssertionError("the caller did not hang up") from None
 
     def stop(self) -> None:
         """End it, from any thread."""
@@ -197,7 +202,6 @@ def drips(answer: bytes, then: bytes) -> Behaviour:
     def behave(talk: Talk, asked: Asked) -> None:
         talk.say(answer)
         talk.drip(then)
-        raise Close
 
     return behave
 

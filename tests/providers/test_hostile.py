@@ -300,7 +300,8 @@ def call(provider: Provider, target: Target, random: Random, left: int) -> objec
             return provider.send(order)
         match random.randrange(10):
             case 0:
-                return provider.cancel(target.ref, remaining)
+                provider.cancel(target.ref, remaining)
+                return None
             case 1 | 2 | 3 | 4:
                 repeated = random.choice([True, False])
                 return provider.check(

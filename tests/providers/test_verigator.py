@@ -177,15 +177,17 @@ def test_a_service_with_more_users_than_we_read_needs_somebody_to_look_after_it(
     httpserver: HTTPServer, verifier: VerigatorVerifier
 ) -> None:
     answer(httpserver, f"POST {USERS}", None, 409)
-    answer(httpserver, f"GET {USERS}", {"users": [USER] * 1_000})
+    answer(httpserver, f"GET {USERS}", {"users": [USER] * 40_000})
     assert failure_of_start(verifier) == (ProviderRefused, "too_many_users")
 
 
-def test_four_hundred_users_are_read(httpserver: HTTPServer, verifier: VerigatorVerifier) -> None:
+def test_twenty_thousand_users_are_read(
+    httpserver: HTTPServer, verifier: VerigatorVerifier
+) -> None:
     other = {**USER, "id_in_service": "0" * 32}
     known = {**USER, "id_in_service": ID_IN_SERVICE}
     answer(httpserver, f"POST {USERS}", None, 409)
-    answer(httpserver, f"GET {USERS}", {"total": 400, "users": [other] * 399 + [known]})
+    answer(httpserver, f"GET {USERS}", {"total": 20_000, "users": [other] * 19_999 + [known]})
     answer(httpserver, f"POST {AUTH}", SMS)
     assert verifier.start(make_order()) == REF
 

@@ -82,6 +82,9 @@ def _key(item: dict[str, Any]) -> tuple[str, str]:
 class FakeCloudFormation:
     """One stack with its outputs."""
 
+    def __init__(self) -> None:
+        self.routes = "sms=sns"
+
     def describe_stacks(self, StackName: str) -> Any:  # noqa: N803 botocore's name
         if StackName == "bare":
             return {"Stacks": [{}]}
@@ -91,7 +94,8 @@ class FakeCloudFormation:
             "SessionsTableName": "sessions",
         }
         listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
-        return {"Stacks": [{"Outputs": listed}]}
+        routes = {"ParameterKey": "Routes", "ParameterValue": self.routes}
+        return {"Stacks": [{"Outputs": listed, "Parameters": [routes]}]}
 
 
 class Operator:
@@ -100,10 +104,11 @@ class Operator:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.dynamodb = FakeDynamoDb()
         self.secret = FakeSecretsManager({}, "providers")
+        self.stacks = FakeCloudFormation()
         self.now = NOW
         clients = {
             "dynamodb": self.dynamodb,
-            "cloudformation": FakeCloudFormation(),
+            "cloudformation": self.stacks,
             "secretsmanager": self.secret,
         }
         monkeypatch.setattr(boto3, "client", clients.__getitem__)
@@ -312,6 +317,12 @@ def test_the_providers_settings_are_checked_where_they_are_or_in_a_file(
     file.write_text("{}")
     assert operator.runs("providers", "check", "--file", str(file)) == {"ok": []}
     assert operator.secret.reads == 1
+
+
+def test_the_providers_that_routes_name_need_settings_too(operator: Operator) -> None:
+    operator.secret.text = "{}"
+    operator.stacks.routes = "sms=aws-sms,messagebird,sns; email=ses"
+    assert operator.fails("providers", "check") == "messagebird.access_key: Field required"
 
 
 def test_right_settings_of_providers_are_put_as_they_are(

@@ -39,7 +39,16 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic", "phonenumbers", "email_validator"},
     ),
     "cli": (
-        {"api", "catalogue", "domain", "errors", "providers.verigator", "storage", "telemetry"},
+        {
+            "api",
+            "catalogue",
+            "domain",
+            "errors",
+            "providers.verigator",
+            "settings",
+            "storage",
+            "telemetry",
+        },
         AWS,
     ),
     "wiring": (

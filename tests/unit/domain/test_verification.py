@@ -317,11 +317,35 @@ SECOND = make_send(REJECTED, number=2, claimed=CLAIMED)
     [
         (Record(replace(PENDING, sent_at=NOW), sends=(SENT,)), Delivery.QUEUED),
         (Record(replace(PENDING, sends=2), sends=(SENT,)), Delivery.QUEUED),
-        (Record(replace(PENDING, sends=2), sends=(SENT, SECOND)), Delivery.UNDELIVERED),
+        (Record(replace(PENDING, sends=2), sends=(SENT, SECOND)), Delivery.ACCEPTED),
     ],
 )
-def test_the_delivery_is_that_of_the_last_send(record: Record, delivery: Delivery) -> None:
+def test_the_delivery_is_that_of_the_last_send_that_was_not_rejected(
+    record: Record, delivery: Delivery
+) -> None:
     assert record.delivery_at(NOW) == delivery
+
+
+@pytest.mark.parametrize(
+    ("take_overs", "outcomes", "doubts"),
+    [
+        (0, [ACCEPTED], 0),
+        (0, [SILENT], 1),
+        (0, [SILENT, ACCEPTED], 1),
+        (0, [SILENT, SILENT], 2),
+        (0, [], 1),  # the claim died, or has yet to be recorded
+        (1, [], 2),
+        (1, [UNAVAILABLE], 1),
+        (1, [SILENT], 2),
+        (1, [SILENT, SILENT], 2),  # the first of them under the claim that was taken over
+    ],
+)
+def test_a_send_is_in_doubt_as_often_as_it_may_have_been_sent(
+    take_overs: int, outcomes: list[Try], doubts: int
+) -> None:
+    sends = (make_send(*outcomes, claimed=CLAIMED),) if outcomes else ()
+    record = Record(replace(PENDING, take_overs=take_overs), sends=sends)
+    assert record.doubts == doubts
 
 
 def test_the_public_id_is_the_key_id_and_the_token() -> None:

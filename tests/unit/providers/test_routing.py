@@ -352,3 +352,13 @@ def test_a_channel_that_nobody_carries_says_so() -> None:
     with pytest.raises(ConfigurationError, match="in this stack voice goes by nothing.$"):
         providers = FakeProviders(FakeMessenger("one", [Channel.SMS]))
         Routing(read_routes("voice=one"), providers, SettableClock())
+
+
+@pytest.mark.parametrize(("doubts", "asked"), [(0, ["one", "two"]), (1, ["one"]), (2, ["one"])])
+def test_no_other_is_asked_once_the_message_may_be_out_twice(doubts: int, asked: list[str]) -> None:
+    routed = Routed()
+    for messenger in (routed.one, routed.two):
+        messenger.failing = ProviderSilent(messenger.name, "read_timeout")
+    tries = routed.routing.send(make_order(), doubts=doubts)
+    assert [(one.provider, one.outcome) for one in tries] == [(name, UNKNOWN) for name in asked]
+    assert routed.three.sent == []

@@ -203,14 +203,18 @@ class Providers:
         self.settings = StoredProviderSettings(self.manager, "providers", self.clock)
 
 
-def test_settings_of_providers_are_read_once_when_the_first_is_needed() -> None:
+def test_settings_of_providers_are_read_when_the_first_is_needed_and_kept_for_a_while() -> None:
     providers = Providers()
     assert providers.manager.reads == 0
     found = [providers.settings.get(name) for name in ("messente", "webhook-acme", "aws-sms")]
     assert found == [OWN["messente"], OWN["webhook-acme"], None]
-    providers.clock.advance(86_400)
+    providers.clock.advance(299.999)
     providers.settings.get("messente")
     assert providers.manager.reads == 1
+    providers.clock.advance(0.001)
+    providers.manager.failing = DOWN  # what is known goes on working
+    assert providers.settings.get("messente") == OWN["messente"]
+    assert providers.manager.reads == 2
 
 
 @pytest.mark.parametrize(("waited", "reads"), [(0, 1), (59.999, 1), (60, 2)])

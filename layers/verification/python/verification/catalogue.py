@@ -40,7 +40,7 @@ SERVICES = {
     "sns": "sns",
 }
 # Their settings are parameters of the stack.
-_SET_BY_TEMPLATE = ("sandbox", "ses", "sns")
+SET_BY_TEMPLATE = ("sandbox", "ses", "sns")
 # A stack may have several webhooks, each with settings of its own: `webhook-acme`.
 _WEBHOOK = "webhook"
 
@@ -91,8 +91,9 @@ class Catalogue:
             ProviderRefused: its settings are missing or wrong; the log names the key.
             ProviderUnavailable: its settings are out of reach.
         """
-        if name not in self._made:
-            self._made[name] = self._make(name)
+        own = self._own_settings(name)
+        if name not in self._made or self._made[name][0] != own:
+            self._made[name] = own, self._make(name, own)
         return self._made[name][1]
 
     def verifier(self, name: str) -> Verifier:
@@ -109,36 +110,38 @@ class Catalogue:
         return provider
 
     def renew(self, name: str) -> bool:
-        if name in _SET_BY_TEMPLATE:
+        if name in SET_BY_TEMPLATE:
             return False
-        self._secret.look_again()
-        before = self._made.get(name)
-        if before and before[0] == self._own_settings(name):
-            return False
-        self._made.pop(name, None)
-        return before is not None
+        before = self._own_settings(name)
+        try:
+            self._secret.look_again()
+        except (ConfigurationError, TemporarilyUnavailable):
+            return False  # the refusal that led here says enough
+        return bool(before != self._own_settings(name))
 
-    def _make(self, name: str) -> tuple[Any, Messenger | Verifier]:
+    def _make(self, name: str, own: Any) -> Messenger | Verifier:
         provider = _class_of(name)
+        made: Messenger | Verifier
         if name == "sandbox":
             table = self._settings.required("SESSIONS_TABLE")
-            return None, provider(self._dynamodb(), table, self._clock)
-        if name == "sns":
-            return None, provider(_once(name), self._settings.optional("SMS_SENDER_ID"))
-        if name == "ses":
+            made = provider(self._dynamodb(), table, self._clock)
+        elif name == "sns":
+            made = provider(_once(name), self._settings.optional("SMS_SENDER_ID"))
+        elif name == "ses":
             sender = self._settings.required("EMAIL_SENDER")
             configuration_set = self._settings.optional("EMAIL_CONFIGURATION_SET")
-            return None, provider(_once(name), sender, configuration_set)
-        own = self._own_settings(name)
-        checked = self._check(name, own)
-        if name in SERVICES:
-            return own, provider(_once(name), checked)
-        reports_url = self._settings.optional("REPORTS_URL")
-        if name.startswith(_WEBHOOK):
-            return own, provider(checked, reports_url, name)
-        return own, provider(checked, reports_url)
+            made = provider(_once(name), sender, configuration_set)
+        elif name in SERVICES:
+            made = provider(_once(name), self._check(name, own))
+        else:
+            reports_url = self._settings.optional("REPORTS_URL")
+            several = (name,) if name.startswith(_WEBHOOK) else ()
+            made = provider(self._check(name, own), reports_url, *several)
+        return made
 
     def _own_settings(self, name: str) -> Any:
+        if name in SET_BY_TEMPLATE:
+            return None
         try:
             return self._secret.get(name)
         except TemporarilyUnavailable as error:

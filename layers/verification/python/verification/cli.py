@@ -9,7 +9,7 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .api.destinations import parse_destination
 from .api.fields import LOCALE
-from .catalogue import WrongSettings, read_settings
+from .catalogue import SET_BY_TEMPLATE, WrongSettings, read_settings
 from .domain.identifiers import make_token, parse_id
 from .domain.policy import Client, Profile
 from .errors import InvalidFields, ProviderError
 from .providers.verigator import create_service
+from .settings import Settings
 from .storage import table
 from .storage.directory import (
     ClientRecord,
@@ -141,7 +142,8 @@ def show(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def check_providers(arguments: argparse.Namespace) -> dict[str, Any]:
     """Check the providers' settings, of the stack or in a file; name every wrong key."""
-    return {"ok": _check_settings(_provider_settings(arguments))}
+    named = () if arguments.file else _routed(arguments)
+    return {"ok": _check_settings(_provider_settings(arguments), named)}
 
 
 def put_providers(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -183,8 +185,9 @@ def _parse_settings(text: str) -> dict[str, Any]:
     return settings
 
 
-def _check_settings(text: str) -> list[str]:
+def _check_settings(text: str, named: Iterable[str] = ()) -> list[str]:
     settings = _parse_settings(text)
+    settings |= {name: None for name in named if name not in settings}
     faults: list[tuple[str, str]] = []
     for name, own in settings.items():
         try:
@@ -194,6 +197,13 @@ def _check_settings(text: str) -> list[str]:
     if faults:
         raise CommandError("\n".join(f"{key}: {problem}" for key, problem in faults))
     return sorted(settings)
+
+
+def _routed(arguments: argparse.Namespace) -> list[str]:
+    """The providers that the stack's routes name and that have settings in the secret."""
+    parameters = {p["ParameterKey"]: p["ParameterValue"] for p in _stack(arguments)["Parameters"]}
+    routes = Settings({"ROUTES": parameters["Routes"]}).routes
+    return sorted(name for name in routes.names if name not in SET_BY_TEMPLATE)
 
 
 def _providers_secret(arguments: argparse.Namespace) -> str:
@@ -245,12 +255,16 @@ def _table_name(arguments: argparse.Namespace, which: str = "Directory") -> str:
 
 
 def _output(arguments: argparse.Namespace, name: str) -> str:
-    stacks = boto3.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
-    outputs = {o["OutputKey"]: o["OutputValue"] for o in stacks[0].get("Outputs", [])}
+    outputs = {o["OutputKey"]: o["OutputValue"] for o in _stack(arguments).get("Outputs", [])}
     try:
         return str(outputs[name])
     except KeyError:
         raise CommandError(f"The stack {arguments.stack} is not one of ours.") from None
+
+
+def _stack(arguments: argparse.Namespace) -> Any:
+    stacks = boto3.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
+    return stacks[0]
 
 
 def _dynamodb() -> Any:

@@ -22,6 +22,7 @@ RESEND_AFTER = Bound(None, 15, 172_800)  # seconds; off unless asked for
 LONG_VALIDITY = 600  # seconds; over this the log warns (NIST 800-63B §3.1.3)
 SHORT_CODE = 6  # under this many digits the smaller guess budget counts
 RESEND_INTERVAL = 30  # seconds between two sends that were asked for
+MAX_DOUBTS = 2  # times that one send may be handed over without our knowing that it was
 AUTOMATIC_SENDS = 1  # at most, when `resend_after` is given
 
 

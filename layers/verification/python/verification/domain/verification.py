@@ -94,6 +94,11 @@ def outcome_of(tries: Sequence[Try]) -> Outcome:
     return next((outcome for outcome in order if outcome in outcomes), Outcome.REJECTED)
 
 
+def count_unknown(tries: Sequence[Try]) -> int:
+    """How many may have sent it without saying so."""
+    return sum(one.outcome == Outcome.UNKNOWN for one in tries)
+
+
 @dataclass(frozen=True, slots=True)
 class Send:
     """One delivery of the code, as it was recorded.
@@ -237,19 +242,36 @@ class Record:
         return recorded[0] if recorded else None
 
     @property
+    def doubts(self) -> int:
+        """How often the last send may have been sent without our knowing."""
+        last = self.last_send
+        # A claim that was taken over left no record, or one of doubt; so did the last one.
+        unclear = last is None or last.outcome == Outcome.UNKNOWN
+        recorded = count_unknown(last.tries) if last else 0
+        return max(self.verification.take_overs + unclear, recorded)
+
+    @property
     def next_channel(self) -> Channel | None:
         """The first channel to fall back on that no provider was asked for yet."""
         used = {one.channel for send in self.sends for one in send.tries}
         used.add(self.verification.channel)
         return next((c for c in self.verification.fallback if c not in used), None)
 
+    @property
+    def _telling_send(self) -> Send | None:
+        last = self.last_send
+        if last and last.outcome == Outcome.REJECTED:
+            taken = [send for send in self.sends if send.outcome != Outcome.REJECTED]
+            return taken[-1] if taken else last
+        return last
+
     def delivery_at(self, now: int) -> Delivery:
-        """How far the last send came.
+        """How far the last send came that was not rejected by all.
 
         A code that was typed back did arrive, by this send or another: then a late report of
         failure changes nothing. One that ended unused and unreported may have arrived or not.
         """
-        status, last = self.verification.status_at(now), self.last_send
+        status, last = self.verification.status_at(now), self._telling_send
         report = last.delivery if last else None
         if report == Delivery.UNDELIVERED and status == Status.VERIFIED:
             report = None

@@ -379,11 +379,12 @@ class Route(Protocol):
         """What each of its providers can be asked for; none when one takes everything."""
         ...
 
-    def send(self, order: Order, later: Container[str] = ()) -> tuple[Try, ...]:
-        """Ask the providers in order until one takes it.
+    def send(self, order: Order, later: Container[str] = (), doubts: int = 0) -> tuple[Try, ...]:
+        """Ask the providers in order until one takes it, or too many may have.
 
         Args:
             later: the names of those to be asked after the others, having failed before.
+            doubts: how often this send may have been sent before; MAX_DOUBTS ends it.
 
         Returns:
             What each said, at least one; only the last can have been accepted.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..domain.destination import Destination
 from ..domain.limits import Charge, Limit
-from ..domain.policy import RESEND_INTERVAL
+from ..domain.policy import MAX_DOUBTS, RESEND_INTERVAL
 from ..domain.verification import (
     Channel,
     Delivery,
@@ -36,8 +36,6 @@ from ..errors import (
 from .lookup import find
 from .ports import Claim, Clock, Remaining, Telemetry, Verifications, Watches
 from .sending import Sender, charge_sends, lease
-
-MAX_TAKE_OVERS = 1  # of a send that may have been sent
 
 # Seconds from the start; AWS takes feedback on a message for an hour.
 _FEEDBACK_WITHIN = 3_300
@@ -141,7 +139,7 @@ class LookAfter:
             self.watches.watch(token, claimed, wait, tries)
         elif last is None or (last.outcome == Outcome.UNKNOWN and not last.delivery):
             # It may have been sent, so this is done once: one duplicate at the most.
-            if seen.take_overs < MAX_TAKE_OVERS:
+            if record.doubts < MAX_DOUBTS:
                 self._try_again(record, seen.take_overs + 1, tries, remaining)
             else:
                 self._go_on(record, last, remaining)

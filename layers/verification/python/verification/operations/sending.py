@@ -18,6 +18,7 @@ from ..domain.verification import (
     Send,
     Try,
     Verification,
+    count_unknown,
     outcome_of,
 )
 from ..errors import TemporarilyUnavailable
@@ -133,8 +134,10 @@ class Sender:
     ) -> list[Try]:
         if record.verification.test:
             return [Try(TEST_PROVIDER, channel, Outcome.ACCEPTED, self.clock())]
+        order = self._order(record, channel, remaining)
         later = {one.provider for one in before}
-        return list(self.route.send(self._order(record, channel, remaining), later))
+        doubts = max(record.verification.take_overs, count_unknown(before))
+        return list(self.route.send(order, later, doubts))
 
     def _order(self, record: Record, channel: Channel, remaining: Remaining) -> Order:
         verification, now = record.verification, self.clock()

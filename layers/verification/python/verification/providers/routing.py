@@ -4,6 +4,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from ..domain.policy import MAX_DOUBTS
 from ..domain.routes import Routes
 from ..domain.verification import Channel, Outcome, Try
 from ..errors import (
@@ -107,7 +108,7 @@ class Routing:
         found = [self._offers[name].terms for name in self._routes.providers(channel, to, country)]
         return tuple(terms for terms in found if terms) if all(found) else ()
 
-    def send(self, order: Order, later: Container[str] = ()) -> tuple[Try, ...]:
+    def send(self, order: Order, later: Container[str] = (), doubts: int = 0) -> tuple[Try, ...]:
         names = self._routes.providers(order.channel, order.to, order.country)
         if not names:  # the routes have changed since the verification was started
             return (self._failed(order, ProviderRejected(NOBODY, "no_route")),)
@@ -117,7 +118,8 @@ class Routing:
             if order.remaining() < SEND_ROOM:
                 return (*tries, self._failed(order, ProviderUnavailable(NOBODY, "no_time_left")))
             tries.append(self._try(name, order))
-            if tries[-1].outcome == Outcome.ACCEPTED:
+            doubts += tries[-1].outcome == Outcome.UNKNOWN
+            if tries[-1].outcome == Outcome.ACCEPTED or doubts >= MAX_DOUBTS:
                 break
         return tuple(tries)
 

@@ -32,6 +32,7 @@ from .settings import BaseUrl, ProviderSettings, Secret
 
 NAME = "verigator"
 METHODS = ("sms", "totp")
+MAX_LIST_BYTES = 4_000_000  # of a service's users: more than 20,000
 
 _ID = r"[A-Za-z0-9_-]{1,128}"  # goes into a path as it is
 _NO_TO_THIS_ONE = frozenset({400, 409, 422})  # all that differs between our requests is the number
@@ -139,11 +140,17 @@ class VerigatorVerifier:
     def _find_user(self, order: Order) -> str:
         """The id of the user that there is for this number.
 
-        The vendor documents no search and no pages, so all of its users are read: about 400 fit
-        into the answer we take. A larger service serves new numbers only.
+        The vendor documents no search and no pages, so all users are read. A service with more
+        than we read serves new numbers only.
         """
         try:
-            answer = self._call("GET", "", order.remaining)
+            answer = self._api.call(
+                "GET",
+                self._users_url,
+                order.remaining,
+                headers=self._headers,
+                max_bytes=MAX_LIST_BYTES,
+            )
         except ProviderSilent as error:
             if error.vendor_code == "answer_too_large":
                 raise ProviderRefused(self.name, "too_many_users") from error
@@ -162,7 +169,7 @@ class VerigatorVerifier:
         return keyed_hash(self._password.encode(), "verigator user", to).hex()[:32]
 
     def _call(
-        self, method: str, path: str, remaining: Remaining, json: Mapping[str, str] | None = None
+        self, method: str, path: str, remaining: Remaining, json: Mapping[str, str]
     ) -> Answer:
         url = f"{self._users_url}{path}"
         return self._api.call(method, url, remaining, headers=self._headers, json=json)

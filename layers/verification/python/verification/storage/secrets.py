@@ -2,23 +2,82 @@
 
 Code keys are one JSON object: a one-character key id for each key, and `newest`, which says
 which one new verifications use: `{"newest": "b", "a": "…", "b": "…"}`. The identity key is
-`{"key": "…"}`. The providers' settings are one object by provider, read when one is first needed,
-and again when one refuses us: new credentials work without a deployment.
+`{"key": "…"}`. The providers' settings are one object by provider; when one refuses us they are
+read again sooner: new credentials work at once, other settings within MAX_AGE_SECONDS.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ..aws import reaching_aws
 from ..errors import ConfigurationError, TemporarilyUnavailable
 
-MAX_AGE_SECONDS = 300  # how long a process may go on with keys it read: see "Rotating" in docs
+MAX_AGE_SECONDS = 300  # how long a process may go on with what it read: see "Rotating" in docs
 LOOK_AGAIN_SECONDS = 60  # at most this often for a key id nobody knows, or a provider's refusal
 MIN_KEY_LENGTH = 32
 
 _KID = re.compile(r"[a-z0-9]")
+
+
+class _Remembered[T]:
+    """A secret that is read again now and then.
+
+    When Secrets Manager is down, codes under way stay good and messages go out: it goes on with
+    what is known, and looks again in a minute.
+
+    Args:
+        client: a low-level Secrets Manager client.
+        secret_id: name or ARN of the secret.
+        clock: epoch milliseconds.
+        parse: makes of the JSON object what is remembered.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        secret_id: str,
+        clock: Callable[[], int],
+        parse: Callable[[dict[str, Any]], T],
+    ) -> None:
+        self._client = client
+        self._secret_id = secret_id
+        self._clock = clock
+        self._parse = parse
+        self._read_at: int | None = None  # what is remembered, and
+        self._tried_at: int | None = None  # when it was last asked for
+        self._value: T | None = None
+
+    def __call__(self, max_age: int) -> T:
+        """What the secret says.
+
+        Args:
+            max_age: seconds since it was read.
+
+        Raises:
+            ConfigurationError: the secret has not the form it should have.
+            TemporarilyUnavailable: Secrets Manager is out of reach and nothing is remembered.
+        """
+        now, known = self._clock(), self._value
+        if known is not None and (
+            self._is_younger(self._read_at, now, max_age)
+            or self._is_younger(self._tried_at, now, LOOK_AGAIN_SECONDS)
+        ):
+            return known
+        self._tried_at = now
+        try:
+            value = self._parse(_read(self._client, self._secret_id))
+        except TemporarilyUnavailable:
+            if known is None:
+                raise
+            return known
+        self._value, self._read_at = value, now
+        return value
+
+    @staticmethod
+    def _is_younger(moment: int | None, now: int, seconds: int) -> bool:
+        return moment is not None and now - moment < seconds * 1000
 
 
 class StoredCodeKeys:
@@ -31,13 +90,8 @@ class StoredCodeKeys:
     """
 
     def __init__(self, client: Any, secret_id: str, clock: Callable[[], int]) -> None:
-        self._client = client
         self._secret_id = secret_id
-        self._clock = clock
-        self._read_at: int | None = None  # what is remembered, and
-        self._tried_at: int | None = None  # when it was last asked for
-        self._newest = ""
-        self._keys: dict[str, bytes] = {}
+        self._keys = _Remembered(client, secret_id, clock, self._parse)
 
     def newest(self) -> tuple[str, bytes]:
         """The key for new verifications.
@@ -46,8 +100,8 @@ class StoredCodeKeys:
             ConfigurationError: the secret has not the form it should have.
             TemporarilyUnavailable: Secrets Manager is out of reach and nothing is remembered.
         """
-        self._refresh(MAX_AGE_SECONDS)
-        return self._newest, self._keys[self._newest]
+        newest, keys = self._keys(MAX_AGE_SECONDS)
+        return newest, keys[newest]
 
     def get(self, kid: str) -> bytes | None:
         """The key with this id; for one that is not known, the secret is read again.
@@ -55,38 +109,19 @@ class StoredCodeKeys:
         Raises:
             As newest().
         """
-        self._refresh(MAX_AGE_SECONDS)
-        if kid not in self._keys:
-            self._refresh(LOOK_AGAIN_SECONDS)
-        return self._keys.get(kid)
+        _, keys = self._keys(MAX_AGE_SECONDS)
+        if kid not in keys:
+            _, keys = self._keys(LOOK_AGAIN_SECONDS)
+        return keys.get(kid)
 
-    def _refresh(self, max_age: int) -> None:
-        now = self._clock()
-        if self._is_younger(self._read_at, now, max_age):
-            return
-        if self._keys and self._is_younger(self._tried_at, now, LOOK_AGAIN_SECONDS):
-            return
-        self._tried_at = now
-        try:
-            values = _read(self._client, self._secret_id)
-        except TemporarilyUnavailable:
-            if not self._keys:
-                raise
-            # Codes under way stay good when Secrets Manager is down: go on with what is
-            # known and look again in a minute.
-            return
+    def _parse(self, values: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
         newest, kids = values.get("newest"), values.keys() - {"newest"}
         if not all(map(_KID.fullmatch, kids)) or not isinstance(newest, str) or newest not in kids:
             raise ConfigurationError(
                 f"The secret {self._secret_id} must hold keys under one-character ids (a-z, 0-9) "
                 'and "newest", the id of one of them.'
             )
-        self._keys = {kid: _key(self._secret_id, values, kid) for kid in kids}
-        self._newest, self._read_at = newest, now
-
-    @staticmethod
-    def _is_younger(moment: int | None, now: int, seconds: int) -> bool:
-        return moment is not None and now - moment < seconds * 1000
+        return newest, {kid: _key(self._secret_id, values, kid) for kid in kids}
 
 
 class StoredIdentityKey:
@@ -115,7 +150,7 @@ class StoredIdentityKey:
 
 
 class StoredProviderSettings:
-    """The secret.
+    """The providers' own settings.
 
     Args:
         client: a low-level Secrets Manager client.
@@ -124,31 +159,24 @@ class StoredProviderSettings:
     """
 
     def __init__(self, client: Any, secret_id: str, clock: Callable[[], int]) -> None:
-        self._client = client
-        self._secret_id = secret_id
-        self._clock = clock
-        self._read_at = 0
-        self._settings: Mapping[str, Any] | None = None
+        self._settings = _Remembered(client, secret_id, clock, lambda values: values)
 
     def get(self, provider: str) -> Any:
         """What the secret says of a provider; None when it says nothing.
 
         Raises:
             ConfigurationError: the secret is no JSON object.
-            TemporarilyUnavailable: Secrets Manager is out of reach.
+            TemporarilyUnavailable: Secrets Manager is out of reach and nothing is remembered.
         """
-        if self._settings is None:
-            self._settings = self._read()
-        return self._settings.get(provider)
+        return self._settings(MAX_AGE_SECONDS).get(provider)
 
     def look_again(self) -> None:
-        """Forget what is known, unless it was read within the last minute."""
-        if self._clock() - self._read_at >= LOOK_AGAIN_SECONDS * 1000:
-            self._settings = None
+        """Read it again, unless that was done within the last minute.
 
-    def _read(self) -> Mapping[str, Any]:
-        self._read_at = self._clock()
-        return _read(self._client, self._secret_id)
+        Raises:
+            As get().
+        """
+        self._settings(LOOK_AGAIN_SECONDS)
 
 
 def _read(client: Any, secret_id: str) -> dict[str, Any]:

@@ -2,10 +2,14 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
+import requests
+
 from tests.e2e.talking import a_number, code_in, start, wrong
-from tests.local.stack import Stack
+from tests.e2e.vendors import PASSWORD, WEBHOOK_SECRET, Vendors, a_number_in
+from tests.local.stack import Stack, api_url
 
 
 def test_a_whole_flow_leaves_no_code_no_key_and_no_destination(stack: Stack) -> None:
@@ -25,19 +29,7 @@ def test_a_whole_flow_leaves_no_code_no_key_and_no_destination(stack: Stack) -> 
         stack.call("POST", f"{path}/resend", {})
         stack.call("DELETE", path)
         stack.call("POST", "/v1/verifications", {"to": to, "no such": mail, "code_length": 99})
-    client = stack.aws("secretsmanager")
-    for secret in client.list_secrets()["SecretList"]:
-        values = json.loads(client.get_secret_value(SecretId=secret["ARN"])["SecretString"])
-        secret_words |= {value for value in values.values() if len(value) > 1}
-
-    lines = list(logged(stack))
-    text = "\n".join(lines)
-    for word in secret_words:
-        assert word not in text
-    for code in codes:
-        assert not re.search(rf"(?<![0-9A-Za-z]){code}(?![0-9A-Za-z])", text)
-
-    records = [json.loads(line) for line in lines if line.startswith("{")]
+    records = search(stack, secret_words | set(keys(stack)), codes)
     messages = {record["message"] for record in records if "message" in record}
     assert messages >= {
         "verification_started",
@@ -58,10 +50,76 @@ def test_a_whole_flow_leaves_no_code_no_key_and_no_destination(stack: Stack) -> 
         ("Verified", "channel", "country", "service"),
         ("Failed", "channel", "reason", "service"),
     }
-    print(f"searched {len(lines)} log lines for {len(secret_words) + len(codes)} secrets: none")
 
 
-def logged(stack: Stack) -> Any:
+def test_providers_that_fail_and_report_leave_nothing_secret_either(
+    stack: Stack, vendors: Vendors
+) -> None:
+    stack.end_processes(stack.functions["start"])  # so that the first provider is the first
+    numbers = {place: a_number_in(place) for place in ("EE", "LT", "LV", "SE")}
+    vendors.messente.password = "another"
+    for to in numbers.values():
+        start(stack, to)
+    took = {
+        "EE": vendors.messagebird,
+        "LT": vendors.messagebird,
+        "LV": vendors.messente_verify,
+        "SE": vendors.webhook,
+    }
+    messages = {place: took[place].messages_to(to)[0] for place, to in numbers.items()}
+    codes = {code_in(message.text) for message in messages.values()}
+    macs = set()
+    for place in ("EE", "SE"):
+        url = api_url(stack.endpoint_url, messages[place].report_url or "")
+        macs.add(url[-26:])
+        requests.post(url, params={"status": "delivered"}, json={"status": "delivered"}, timeout=30)
+    with vendors.messente_verify.down():
+        listed = stack.call("GET", f"/v1/verifications?to={numbers['LV']}").body["verifications"]
+        path = f"/v1/verifications/{listed[0]['id']}/verify"
+        code = code_in(messages["LV"].text)
+        assert stack.call("POST", path, {"code": code}).status == 502
+
+    digits = {to[1:] for to in numbers.values()}
+    records = search(stack, {*digits, *macs, PASSWORD, WEBHOOK_SECRET, *keys(stack)}, codes)
+    told = {record["message"] for record in records if "message" in record}
+    assert told >= {"provider_refused", "delivery_reported", "verifier_failed"}
+    assert metrics(records) >= {
+        ("ProviderRefused", "service"),
+        ("Delivered", "provider", "service"),
+        ("VerifierFailed", "provider", "service"),
+    }
+
+
+def keys(stack: Stack) -> Iterator[str]:
+    """The keys of the stack's own."""
+    client = stack.aws("secretsmanager")
+    for secret in client.list_secrets()["SecretList"]:
+        if secret["ARN"] != stack.providers_secret:
+            text = client.get_secret_value(SecretId=secret["ARN"])["SecretString"]
+            yield from (value for value in json.loads(text).values() if len(value) > 1)
+
+
+def search(stack: Stack, words: set[str], codes: set[str]) -> list[dict[str, Any]]:
+    """Look for secrets in all logs.
+
+    Args:
+        words: that may be nowhere.
+        codes: that may not stand by themselves; as a part of an id they mean nothing.
+
+    Returns:
+        The lines of ours.
+    """
+    lines = list(logged(stack))
+    text = "\n".join(lines)
+    for word in words:
+        assert word not in text
+    for code in codes:
+        assert not re.search(rf"(?<![0-9A-Za-z]){code}(?![0-9A-Za-z])", text)
+    print(f"searched {len(lines)} log lines for {len(words) + len(codes)} secrets: none")
+    return [json.loads(line) for line in lines if line.startswith("{")]
+
+
+def logged(stack: Stack) -> Iterator[str]:
     """Every line of the functions' logs."""
     client = stack.aws("logs")
     for group in client.describe_log_groups()["logGroups"]:

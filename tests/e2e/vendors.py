@@ -20,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+PASSWORD = "vendors-let-us-in-by-this"
 PATIENCE = 30  # seconds until who waits for an answer that does not come is let go
 
 type Reply = tuple[int, bytes | str | dict[str, Any]]
@@ -76,7 +77,7 @@ class Vendor:
 
     def __init__(self) -> None:
         self.mood = Mood.WELL
-        self.password = "right"
+        self.password = PASSWORD
         self.asked: list[Asked] = []
         self.taken: list[Taken] = []
         self._lock = threading.Lock()  # who is asked by many decides one after the other
@@ -106,7 +107,7 @@ class Vendor:
 
     def recover(self) -> None:
         """Be as in the beginning, but for what is remembered."""
-        self.mood, self.password = Mood.WELL, "right"
+        self.mood, self.password = Mood.WELL, PASSWORD
         self._woken.set()
         self._woken = threading.Event()
         if not self._server:
@@ -400,15 +401,17 @@ class EndUserMessaging(Vendor):
         return {"verificationId": secrets.token_hex(16), "messageId": message_id}
 
 
+_WEBHOOK_KEY = b"0123456789abcdef0123456789abcdef"
+WEBHOOK_SECRET = f"whsec_{base64.b64encode(_WEBHOOK_KEY).decode()}"
+
+
 class Webhook(Vendor):
     """A carrier that somebody wrote after Standard Webhooks, and after our docs/providers.md."""
-
-    KEY = b"0123456789abcdef0123456789abcdef"
 
     def answer(self, asked: Asked) -> Reply:
         message_id, sent_at = asked.headers["webhook-id"], asked.headers["webhook-timestamp"]
         signed = f"{message_id}.{sent_at}.".encode() + asked.body
-        right = base64.b64encode(hmac.digest(self.KEY, signed, hashlib.sha256)).decode()
+        right = base64.b64encode(hmac.digest(_WEBHOOK_KEY, signed, hashlib.sha256)).decode()
         if asked.headers["webhook-signature"] != f"v1,{right}":
             return 401, {"code": "wrong_signature"}
         data = asked.json["data"]
@@ -432,9 +435,8 @@ class Vendors:
     @property
     def settings(self) -> dict[str, Any]:
         """The providers' settings with which all of them are used."""
-        account = {"username": "user", "password": "right"}
-        bird = {"access_key": "right", "base_url": self.messagebird.url}
-        secret = f"whsec_{base64.b64encode(Webhook.KEY).decode()}"
+        account = {"username": "user", "password": PASSWORD}
+        bird = {"access_key": PASSWORD, "base_url": self.messagebird.url}
         verify_urls = [self.messente_verify.url]
         return {
             "messente": account | {"base_url": f"{self.messente.url}/v1"},
@@ -442,7 +444,7 @@ class Vendors:
             "messagebird": bird,
             "messagebird-verify": bird,
             "aws-notify": {"origination_identity": "Shop"},
-            "webhook": {"url": f"{self.webhook.url}/send", "secrets": [secret]},
+            "webhook": {"url": f"{self.webhook.url}/send", "secrets": [WEBHOOK_SECRET]},
         }
 
     @property

@@ -17,6 +17,7 @@ from verification.domain.verification import (
     Details,
     Guess,
     Outcome,
+    Reason,
     Record,
     Send,
     Status,
@@ -176,6 +177,14 @@ class InMemoryVerifications:
             if found is None or found.sent_at != verification.sent_at:
                 return
             if found.status == Status.PENDING and not found.is_verified:
+                if adopted.code_mac != verification.code_mac:
+                    found = replace(
+                        found,
+                        last_guess=None,
+                        guess_key=None,
+                        settled_key=None,
+                        settled_reason=None,
+                    )
                 self._items[verification.token] = replace(
                     found,
                     channel=adopted.channel,
@@ -184,7 +193,7 @@ class InMemoryVerifications:
                     verifier_ref=adopted.verifier_ref,
                 )
 
-    def confirm(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+    def confirm(self, guess: Guess, *, alone: bool = False) -> tuple[Verification, Verdict] | None:
         with self._lock:
             self._begin("confirm")
             found = self._items.get(guess.id.token)
@@ -192,6 +201,8 @@ class InMemoryVerifications:
                 return None
             if found.status != Status.PENDING or found.is_verified:
                 return found, judge_refused(guess, found)
+            if alone and (found.attempts, found.guess_key) != (1, guess.key):
+                return found, Verdict(False, Reason.INCORRECT)
             confirmed = replace(
                 found,
                 code_mac=guess.mac,
@@ -202,12 +213,23 @@ class InMemoryVerifications:
             self._items[guess.id.token] = confirmed
             return confirmed, judge_counted(confirmed)
 
-    def dismiss(self, guess: Guess) -> None:
+    def dismiss(self, guess: Guess, reason: Reason) -> None:
         with self._lock:
             self._begin("dismiss")
             found = self._items.get(guess.id.token)
             if found and found.guess_key == guess.key:
-                self._items[guess.id.token] = replace(found, settled_key=guess.key)
+                self._items[guess.id.token] = replace(
+                    found, settled_key=guess.key, settled_reason=reason
+                )
+
+    def ask_again(self, guess: Guess, before: int) -> bool:
+        with self._lock:
+            self._begin("ask_again")
+            found = self._items.get(guess.id.token)
+            if found is None or found.guess_key != guess.key or (found.guessed_at or 0) > before:
+                return False
+            self._items[guess.id.token] = replace(found, guessed_at=guess.now)
+            return True
 
     def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:
         with self._lock:

@@ -6,13 +6,16 @@ add one, write that file and put its class into the table below (docs/providers.
 
 import importlib
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from .aws import make_client
+from .aws import error_code, make_client
+from .domain.verification import Reason
 from .errors import ConfigurationError, ProviderRefused, ProviderUnavailable, TemporarilyUnavailable
-from .operations.ports import Messenger, Telemetry, Verifier
+from .operations.ports import Messenger, Order, Remaining, Telemetry, Verifier
 from .providers.routing import Offer
 from .settings import Settings
 from .storage.secrets import StoredProviderSettings
@@ -104,10 +107,9 @@ class Catalogue:
         """
         if not _is_known(name):
             raise ProviderRefused(name, "no_such_provider")
-        provider = self.get(name)
-        if not isinstance(provider, Verifier):
+        if not isinstance(self.get(name), Verifier):
             raise ProviderRefused(name, "no_verifier")
-        return provider
+        return _Renewing(name, self)
 
     def renew(self, name: str) -> bool:
         if name in SET_BY_TEMPLATE:
@@ -115,7 +117,7 @@ class Catalogue:
         before = self._own_settings(name)
         try:
             self._secret.look_again()
-        except (ConfigurationError, TemporarilyUnavailable):
+        except (ClientError, ConfigurationError, TemporarilyUnavailable):
             return False  # the refusal that led here says enough
         return bool(before != self._own_settings(name))
 
@@ -146,9 +148,13 @@ class Catalogue:
             return self._secret.get(name)
         except TemporarilyUnavailable as error:
             raise ProviderUnavailable(name, "settings_unreachable") from error
-        except ConfigurationError as error:  # providers without settings there go on working
+        # Providers without settings there go on working.
+        except ConfigurationError as error:
             self._telemetry.warn("provider_settings_wrong", key=name, problem=str(error))
             raise ProviderRefused(name, "settings_wrong") from None
+        except ClientError as error:
+            self._telemetry.warn("provider_settings_wrong", key=name, problem=error_code(error))
+            raise ProviderRefused(name, "settings_unreadable") from None
 
     def _check(self, name: str, own: Any) -> Any:
         """The settings as the provider's model.
@@ -162,6 +168,35 @@ class Catalogue:
             for key, problem in error.faults:
                 self._telemetry.warn("provider_settings_wrong", key=key, problem=problem)
             raise ProviderRefused(name, "settings_wrong") from None
+
+
+@dataclass
+class _Renewing:
+    """A verifier that is asked once more where it refused us and its settings are new."""
+
+    name: str
+    catalogue: Catalogue
+
+    def start(self, order: Order) -> str:
+        return self._ask(lambda verifier: verifier.start(order))
+
+    def check(
+        self, ref: str, to: str, code: str, *, repeated: bool, remaining: Remaining
+    ) -> Reason | None:
+        return self._ask(
+            lambda verifier: verifier.check(ref, to, code, repeated=repeated, remaining=remaining)
+        )
+
+    def cancel(self, ref: str, remaining: Remaining) -> None:
+        self._ask(lambda verifier: verifier.cancel(ref, remaining))
+
+    def _ask[T](self, ask: Callable[[Verifier], T]) -> T:
+        try:
+            return ask(cast(Verifier, self.catalogue.get(self.name)))
+        except ProviderRefused:
+            if not self.catalogue.renew(self.name):
+                raise
+        return ask(cast(Verifier, self.catalogue.get(self.name)))
 
 
 class WrongSettings(ValueError):

@@ -178,7 +178,10 @@ class Stack:
         secret_id = self._settings.required("PROVIDERS_SECRET")
         return Catalogue(
             self._settings,
-            StoredProviderSettings(self._secrets_manager, secret_id, clock),
+            # Asked once and shortly: a send waits for it, and another provider may need none.
+            StoredProviderSettings(
+                make_client("secretsmanager", attempts=1, read=2), secret_id, clock
+            ),
             lambda: self._dynamodb,
             self.telemetry,
             clock,

@@ -191,7 +191,8 @@ class Verification:
     channels: str | None = None  # to fall back on in this order, parted by commas
     verifier: str | None = None  # the provider whose code counts in place of ours, and
     verifier_ref: str | None = None  # its id for that
-    settled_key: bytes | None = None  # the last guess that the verifier has judged
+    settled_key: bytes | None = None  # the last guess that the verifier has judged, and
+    settled_reason: Reason | None = None  # why it was wrong
 
     @property
     def id(self) -> VerificationId:
@@ -252,8 +253,9 @@ class Record:
 
     @property
     def next_channel(self) -> Channel | None:
-        """The first channel to fall back on that no provider was asked for yet."""
-        used = {one.channel for send in self.sends for one in send.tries}
+        """The first channel to fall back on that had no turn yet, whatever came of it."""
+        tries = (one for send in self.sends for one in send.tries)
+        used = {one.channel for one in tries if one.outcome != Outcome.UNAVAILABLE}
         used.add(self.verification.channel)
         return next((c for c in self.verification.fallback if c not in used), None)
 
@@ -261,7 +263,8 @@ class Record:
     def _telling_send(self) -> Send | None:
         last = self.last_send
         if last and last.outcome == Outcome.REJECTED:
-            taken = [send for send in self.sends if send.outcome != Outcome.REJECTED]
+            sent = (Outcome.ACCEPTED, Outcome.UNKNOWN)
+            taken = [send for send in self.sends if send.outcome in sent]
             return taken[-1] if taken else last
         return last
 
@@ -273,8 +276,8 @@ class Record:
         """
         status, last = self.verification.status_at(now), self._telling_send
         report = last.delivery if last else None
-        if report == Delivery.UNDELIVERED and status == Status.VERIFIED:
-            report = None
+        if status == Status.VERIFIED:
+            return Delivery.DELIVERED if report == Delivery.DELIVERED else Delivery.ACCEPTED
         if last and last.outcome == Outcome.ACCEPTED:
             silent = Delivery.UNKNOWN if status == Status.EXPIRED else Delivery.ACCEPTED
             return report or silent
@@ -329,8 +332,11 @@ def judge_counted(verification: Verification) -> Verdict:
     """Judge a guess that the conditional write counted, from the item it returned."""
     if verification.is_verified:
         return Verdict(True)
-    unsettled = bool(verification.verifier) and verification.settled_key != verification.guess_key
-    return Verdict(False, Reason.INCORRECT, unsettled=unsettled)
+    if not verification.verifier:
+        return Verdict(False, Reason.INCORRECT)
+    settled = verification.settled_key == verification.guess_key
+    reason = (settled and verification.settled_reason) or Reason.INCORRECT
+    return Verdict(False, reason, unsettled=not settled)
 
 
 def concerns(guess: Guess, verification: Verification) -> bool:

@@ -144,16 +144,27 @@ class Verifications(Protocol):
         """
         ...
 
-    def confirm(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+    def confirm(self, guess: Guess, *, alone: bool = False) -> tuple[Verification, Verdict] | None:
         """Write down that a verifier says a counted guess is right.
+
+        Args:
+            alone: only if no other guess was ever counted.
 
         Returns:
             As guess(); of several right ones only the first is valid.
         """
         ...
 
-    def dismiss(self, guess: Guess) -> None:
+    def dismiss(self, guess: Guess, reason: Reason) -> None:
         """Write down that a verifier says a counted guess is wrong, for whoever repeats it."""
+        ...
+
+    def ask_again(self, guess: Guess, before: int) -> bool:
+        """Claim the right to ask a verifier again about a guess that it has not judged.
+
+        Args:
+            before: epoch milliseconds; false when it was asked about later than that.
+        """
         ...
 
     def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..domain.codes import report_mac
 from ..domain.identifiers import parse_report_token
-from ..domain.report import Report as Report
+from ..domain.report import Report
 from ..domain.verification import Delivery, Status
 from .ports import Clock, IdentityKey, SendId, Telemetry, Verifications, Watches
 

@@ -116,7 +116,10 @@ class Sender:
             if channel is None:
                 break
             tries += self._try(claimed, channel, before, remaining)
-        done = _with(claimed, claim, [*before, *tries], outcome_of(tries))
+        outcome = outcome_of(tries)
+        if outcome == Outcome.REJECTED and count_unknown(before):
+            outcome = Outcome.UNKNOWN  # they say no now; what was sent before is sent
+        done = _with(claimed, claim, [*before, *tries], outcome)
         adopted = self._adopted(done)
         try:
             self._store(done.verification, adopted, done.sends[-1])

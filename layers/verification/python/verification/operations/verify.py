@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from ..domain.codes import HASH_BYTES, code_mac, hash_destination, keyed_hash
 from ..domain.identifiers import parse_id
 from ..domain.verification import Guess, Verdict, Verification
-from ..errors import IdempotencyConflict, NotFound, ProviderError, VerifierUnavailable
+from ..errors import (
+    IdempotencyConflict,
+    NotFound,
+    ProviderError,
+    TemporarilyUnavailable,
+    VerifierUnavailable,
+)
 from .ports import (
     Clock,
     CodeKeys,
@@ -16,6 +22,10 @@ from .ports import (
     Verifications,
     Verifiers,
 )
+
+# Seconds after which a verifier is asked about the same guess again, when its answer got lost: more
+# than an answer takes, so that of many repeats at once only one asks.
+ASK_AGAIN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +103,18 @@ class Verify:
         verdict: Verdict,
         remaining: Remaining,
     ) -> tuple[Verification, Verdict] | None:
+        if verdict.repeated and not self.verifications.ask_again(
+            guess, guess.now - ASK_AGAIN * 1000
+        ):
+            raise TemporarilyUnavailable("The first one is being asked.", retry_after=ASK_AGAIN)
+        # With other guesses around, what the vendor knows may come from one of those.
+        alone = verdict.repeated and counted.attempts == 1
         try:
             reason = self.verifiers(counted.verifier or "").check(
                 counted.verifier_ref or "",
                 counted.to or "",
                 code,
-                # With other guesses around, what the vendor knows may come from one of those.
-                repeated=verdict.repeated and counted.attempts == 1,
+                repeated=alone,
                 remaining=remaining,
             )
         except ProviderError as error:
@@ -109,8 +124,8 @@ class Verify:
                 verification_id=str(counted.id),
             ) from error
         if reason is None:
-            return self.verifications.confirm(guess)
-        self.verifications.dismiss(guess)
+            return self.verifications.confirm(guess, alone=alone)
+        self.verifications.dismiss(guess, reason)
         return counted, Verdict(False, reason)
 
     def _request_key(self, command: VerifyCommand) -> bytes:

@@ -14,6 +14,7 @@ from ..errors import (
     ProviderSilent,
     ProviderUnavailable,
 )
+from .tls import is_untrusted
 
 MAX_CODE = 64  # characters of a vendor code that are kept
 MAX_ID = 256  # characters
@@ -43,7 +44,8 @@ def call(
     try:
         answer: Mapping[str, Any] = operation(**given)
     except SSLError as error:
-        raise ProviderRefused(provider, type(error).__name__) from error
+        kind = ProviderRefused if is_untrusted(error) else ProviderUnavailable
+        raise kind(provider, type(error).__name__) from error
     except ConnectionError as error:  # botocore's: nothing got there
         raise ProviderUnavailable(provider, type(error).__name__) from error
     except NO_ANSWER as error:

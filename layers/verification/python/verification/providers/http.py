@@ -1,16 +1,18 @@
 """Vendors' HTTP APIs: one session each, bounds on everything, and typed errors.
 
     connect     1 s      for each address; with no connection nothing was sent: once more at once
+                         for as long as there is time (a look-up of a name cannot be cut)
     each read   5 s
     in all      6 s      or what the function has left, less what recording the send takes;
                          a timer cuts the connection, so that no drip of bytes can hold us
     answer      64 KB
 
 Redirects are not followed: a vendor's address is a setting. Nothing is read from the environment
-(proxies, netrc), and no certificate is taken on trust.
+(proxies, netrc), no certificate is taken on trust, and no cookie is kept.
 """
 
 import json
+import logging
 import os
 import socket
 import threading
@@ -18,6 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
 
 import requests
@@ -25,16 +28,20 @@ from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util import Retry
 
 from ..errors import ProviderError, ProviderRefused, ProviderSilent, ProviderUnavailable
 from ..operations.ports import Remaining
+from .tls import is_untrusted
 
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 1, 5, 6
 MAX_ANSWER_BYTES = 65_536
 RESERVE_SECONDS = 1.5  # of the function's time, to record what became of the send
 IDLE_SECONDS = 20  # after which a kept connection may be dead: the process was frozen, perhaps
+
+# It warns of retries and of wrong headers with the whole URL: some vendors take credentials there.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +82,15 @@ class Answer:
     def error(self, vendor_code: str | None = None) -> ProviderError:
         """What an answer that is no success means, as far as HTTP's status tells.
 
-        429 and 503: not now. Other 4xx, and redirects: our credentials, balance or address; an
-        adapter that knows better reads the vendor's own code first. All else: nobody knows.
+        408, 425, 429 and 503: not now. Other 4xx, and redirects: our credentials, balance or
+        address; an adapter that knows better reads the vendor's own code first. All else: nobody
+        knows.
 
         Args:
             vendor_code: the vendor's own, to be kept in place of HTTP's status.
         """
         code = vendor_code or f"http_{self.status}"
-        if self.status in (429, 503):
+        if self.status in (408, 425, 429, 503):
             return ProviderUnavailable(self.provider, code)
         if 300 <= self.status < 500:
             return ProviderRefused(self.provider, code)
@@ -101,8 +109,9 @@ class HttpApi:
         self._provider = provider
         self._clock = clock
         self._used_at = clock()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers.update(
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "verify/1"}
         )
@@ -132,7 +141,8 @@ class HttpApi:
 
         Raises:
             ProviderUnavailable: no connection, or no time for one: nothing was sent.
-            ProviderRefused: its certificate is not one we trust: nothing was sent.
+            ProviderRefused: its certificate is not one we trust, or our settings make no request:
+                nothing was sent.
             ProviderSilent: no answer, or half of one, or a too large one: nobody knows.
         """
         seconds = min(TOTAL_SECONDS, remaining() / 1000 - RESERVE_SECONDS)
@@ -150,7 +160,10 @@ class HttpApi:
             # As bytes: of text, requests would make Latin-1, or an error. RFC 7617 §2.1: UTF-8.
             auth=auth and HTTPBasicAuth(auth[0].encode(), auth[1].encode()),
         )
-        prepared = self._session.prepare_request(request)
+        try:
+            prepared = self._session.prepare_request(request)
+        except (requests.RequestException, ValueError):  # of a base URL or a credential
+            raise ProviderRefused(self._provider, "bad_request") from None
         with _Watchdog(seconds) as watchdog:
             try:
                 answer = self._session.send(
@@ -162,12 +175,15 @@ class HttpApi:
                 with answer:
                     body = answer.raw.read(max_bytes + 1, decode_content=False)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-                raise self._named(error, watchdog) from error
+                # Its words hold the URL, and with that the credentials of some vendors.
+                raise self._named(error, watchdog) from None
         self._used_at = self._clock()
         if watchdog.has_cut:  # an answer without a length ends where its connection does
             raise ProviderSilent(self._provider, "deadline")
         if len(body) > max_bytes:
             raise ProviderSilent(self._provider, "answer_too_large")
+        if answer.raw.length_remaining:  # urllib3 takes less than was promised
+            raise ProviderSilent(self._provider, "broken_answer")
         return Answer(self._provider, answer.status_code, body)
 
     def _named(self, error: Exception, watchdog: "_Watchdog") -> ProviderError:
@@ -176,9 +192,14 @@ class HttpApi:
             timed_out = isinstance(error, requests.ReadTimeout | ReadTimeoutError)
             code = "read_timeout" if timed_out else "broken_answer"
             return ProviderSilent(self._provider, "deadline" if watchdog.has_cut else code)
-        if isinstance(error, requests.exceptions.SSLError):
+        if is_untrusted(error):
             return ProviderRefused(self._provider, "tls_failed")
         return ProviderUnavailable(self._provider, "no_connection")
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: else `requests` reads and unpacks all of a redirect, followed or not."""
 
 
 class _Watchdog:
@@ -229,9 +250,31 @@ class _Watched:
     """A connection of urllib3 that shows itself to the watchdog of the call it is used for."""
 
     def _new_conn(self) -> socket.socket:
-        connection: socket.socket = super()._new_conn()  # type: ignore[misc] # of urllib3
-        _Watchdog.current.watchdog.hold(connection)
-        return connection
+        """As urllib3's, but for the deadline: a name may have any number of addresses."""
+        watchdog: _Watchdog = _Watchdog.current.watchdog
+        fault: OSError = TimeoutError("no time left")
+        try:
+            for family, kind, protocol, _, address in socket.getaddrinfo(
+                self._dns_host,  # type: ignore[attr-defined]
+                self.port,  # type: ignore[attr-defined]
+                type=socket.SOCK_STREAM,
+            ):
+                if watchdog.has_cut:
+                    break
+                connection = socket.socket(family, kind, protocol)
+                connection.settimeout(CONNECT_SECONDS)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                try:
+                    connection.connect(address)
+                except OSError as error:
+                    connection.close()
+                    fault = error
+                else:
+                    watchdog.hold(connection)
+                    return connection
+        except OSError as error:  # the name was not resolved
+            fault = error
+        raise NewConnectionError(self, str(fault)) from fault  # type: ignore[arg-type]
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # type: ignore[attr-defined] # kept from an earlier call, or TLS

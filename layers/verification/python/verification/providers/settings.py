@@ -5,11 +5,13 @@
 Each provider's own part is a model beside it; docs/providers.md has them all.
 """
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+", re.I)
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -22,8 +24,10 @@ class ProviderSettings(BaseModel):
 def _check_url(url: str) -> str:
     parts = urlsplit(url)
     plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not parts.hostname or not (parts.scheme == "https" or plain):
-        raise ValueError("should begin with https://")
+    if not _HOST.fullmatch(parts.hostname or "") or not (parts.scheme == "https" or plain):
+        raise ValueError("should begin with https:// and a host")
+    if parts.port == 0:  # a wrong one is a ValueError of its own
+        raise ValueError("should have no port 0")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError("should have no credentials, query or fragment")
     return url.rstrip("/")

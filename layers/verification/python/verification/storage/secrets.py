@@ -181,9 +181,9 @@ class StoredProviderSettings:
 
 def _read(client: Any, secret_id: str) -> dict[str, Any]:
     with reaching_aws():
-        text = client.get_secret_value(SecretId=secret_id)["SecretString"]
+        text = client.get_secret_value(SecretId=secret_id).get("SecretString")
     try:
-        values = json.loads(text)
+        values = json.loads(text or "")  # none where it was stored as bytes
     except ValueError:
         values = None
     if not isinstance(values, dict):

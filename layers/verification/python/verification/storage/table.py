@@ -26,6 +26,7 @@ from ..domain.verification import (
     Delivery,
     Details,
     Outcome,
+    Reason,
     Record,
     Send,
     Status,
@@ -77,8 +78,9 @@ _TYPES = {
     "verifier": "S",
     "verifier_ref": "S",
     "settled_key": "B",
+    "settled_reason": "S",
 }
-_ENUMS = {"status": Status, "channel": Channel}
+_ENUMS = {"status": Status, "channel": Channel, "settled_reason": Reason}
 
 # Gone from the item when a verification is deleted.
 PERSONAL = ("to", "destination_hash", "client_time", "nonce", "code_mac", "last_guess", "reference")
@@ -148,7 +150,7 @@ def write_verification(verification: Verification) -> Item:
 
 def read_verification(item: Mapping[str, Any]) -> Verification:
     values = {name: read_value(item[name]) for name in _TYPES if name in item}
-    values |= {name: enum(values[name]) for name, enum in _ENUMS.items()}
+    values |= {name: enum(values[name]) for name, enum in _ENUMS.items() if name in values}
     return Verification(token=item["pk"]["S"].removeprefix("V#"), **values)
 
 

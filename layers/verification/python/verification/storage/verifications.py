@@ -25,6 +25,7 @@ from ..domain.verification import (
     Delivery,
     Details,
     Guess,
+    Reason,
     Record,
     Send,
     Status,
@@ -152,13 +153,15 @@ class DynamoDbVerifications:
 
     @staticmethod
     def _refused(
-        guess: Guess, item: Mapping[str, Any] | None
+        guess: Guess, item: Mapping[str, Any] | None, *, alone: bool = False
     ) -> tuple[Verification, Verdict] | None:
         if not item:
             return None
         verification = table.read_verification(item)
         if not concerns(guess, verification):
             return None
+        if alone and verification.status == Status.PENDING and not verification.is_verified:
+            return verification, Verdict(False, Reason.INCORRECT)  # another one came in between
         return verification, judge_refused(guess, verification)
 
     def read(self, token: str) -> Record | None:
@@ -271,6 +274,9 @@ class DynamoDbVerifications:
         item = table.write_verification(adopted)
         there = [name for name in names if name in item]
         gone = [name for name in names if name not in item]
+        if adopted.code_mac != verification.code_mac:
+            # A guess that was wrong until now must not become right by itself.
+            gone += ["last_guess", "guess_key", "settled_key", "settled_reason"]
         self._update_if(
             table.verification_key(verification.token),
             UpdateExpression="SET "
@@ -285,15 +291,16 @@ class DynamoDbVerifications:
             },
         )
 
-    def confirm(self, guess: Guess) -> tuple[Verification, Verdict] | None:
+    def confirm(self, guess: Guess, *, alone: bool = False) -> tuple[Verification, Verdict] | None:
         # From now on the guess is the code: all that speaks of codes works as with one of ours.
+        also = " AND attempts = :one AND guess_key = :key" if alone else ""
         try:
             answer = self._update(
                 table.verification_key(guess.id.token),
                 UpdateExpression=(
                     "SET code_mac = :mac, last_guess = :mac, guess_key = :key, settled_key = :key"
                 ),
-                ConditionExpression=f"{_IS_OWN} AND {_IS_PENDING} AND {_IS_NOT_VERIFIED}",
+                ConditionExpression=f"{_IS_OWN} AND {_IS_PENDING} AND {_IS_NOT_VERIFIED}{also}",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues={
                     ":mac": {"B": guess.mac},
@@ -301,6 +308,7 @@ class DynamoDbVerifications:
                     ":client": {"S": guess.client_id},
                     ":kid": {"S": guess.id.kid},
                     ":pending": {"S": Status.PENDING},
+                    **({":one": {"N": "1"}} if alone else {}),
                 },
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
@@ -309,16 +317,28 @@ class DynamoDbVerifications:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
             item: Any = error.response.get("Item")
-            return self._refused(guess, item)
+            return self._refused(guess, item, alone=alone)
         verification = table.read_verification(answer["Attributes"])
         return verification, judge_counted(verification)
 
-    def dismiss(self, guess: Guess) -> None:
+    def dismiss(self, guess: Guess, reason: Reason) -> None:
         self._update_if(
             table.verification_key(guess.id.token),
-            UpdateExpression="SET settled_key = :key",
+            UpdateExpression="SET settled_key = :key, settled_reason = :reason",
             ConditionExpression="guess_key = :key",
-            ExpressionAttributeValues={":key": {"B": guess.key}},
+            ExpressionAttributeValues={":key": {"B": guess.key}, ":reason": {"S": reason}},
+        )
+
+    def ask_again(self, guess: Guess, before: int) -> bool:
+        return self._update_if(
+            table.verification_key(guess.id.token),
+            UpdateExpression="SET guessed_at = :now",
+            ConditionExpression="guess_key = :key AND guessed_at <= :before",
+            ExpressionAttributeValues={
+                ":key": {"B": guess.key},
+                ":now": {"N": str(guess.now)},
+                ":before": {"N": str(before)},
+            },
         )
 
     def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:

@@ -41,8 +41,7 @@ class _Beside:
     expires_at: int
     details: Details = field(default_factory=Details)
     sends: dict[int, Send] = field(default_factory=dict)
-    reports: dict[tuple[int, str], tuple[Delivery, int]] = field(default_factory=dict)
-    began: int = 0
+    reports: dict[tuple[int, str], tuple[int, Delivery]] = field(default_factory=dict)
 
 
 class InMemoryVerifications:
@@ -168,7 +167,6 @@ class InMemoryVerifications:
             before = beside.sends.get(send.number)
             if before is None or before.claimed <= send.claimed:
                 beside.sends[send.number] = send
-                beside.began = verification.created_at
 
     def adopt(self, verification: Verification, adopted: Verification) -> None:
         with self._lock:
@@ -247,10 +245,12 @@ class InMemoryVerifications:
             beside = self._beside.setdefault(send.token, _Beside(now // 1000 + 3600))
             key = send.number, report.provider
             before = beside.reports.get(key)
-            is_of_this_life = before and before[1] >= beside.began
-            if is_of_this_life and before and before[0] in (Delivery.DELIVERED, report.delivery):
+            if before and before[0] > send.began:
                 return False
-            beside.reports[key] = report.delivery, now
+            final = (Delivery.DELIVERED, report.delivery)
+            if before and before[0] == send.began and before[1] in final:
+                return False
+            beside.reports[key] = send.began, report.delivery
             return True
 
     def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
@@ -314,9 +314,9 @@ class InMemoryVerifications:
 
 def _with_reports(send: Send, beside: _Beside, created_at: int) -> Send:
     def reported(one: Try) -> Try:
-        delivery, at = beside.reports.get((send.number, one.provider), (None, 0))
+        began, delivery = beside.reports.get((send.number, one.provider), (None, None))
         taken = one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
-        return replace(one, report=delivery if taken and at >= created_at else None)
+        return replace(one, report=delivery if taken and began == created_at else None)
 
     return replace(send, tries=tuple(map(reported, send.tries)))
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from verification.domain.report import Report
 from verification.domain.verification import Channel, Delivery, Record
 from verification.errors import (
     FieldFault,
@@ -15,7 +16,6 @@ from verification.errors import (
     TemporarilyUnavailable,
 )
 from verification.operations.ports import SendId, Terms
-from verification.operations.report import Report
 from verification.operations.start import StartCommand
 from verification.operations.verify import VerifyCommand
 

@@ -1,10 +1,10 @@
 """Delivery reports: what shows no token of ours changes nothing, what comes again neither."""
 
 import pytest
+from verification.domain.report import Report
 from verification.domain.verification import Channel, Delivery
 from verification.errors import ProviderUnavailable, TemporarilyUnavailable
 from verification.operations.ports import Order
-from verification.operations.report import Report
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty

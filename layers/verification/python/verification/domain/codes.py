@@ -88,9 +88,12 @@ def nobodys_mac(key: bytes, verification_id: str) -> bytes:
     return keyed_hash(key, "delegated", verification_id)
 
 
-def report_mac(identity_key: bytes, verification_id: str, number: int, provider: str) -> bytes:
+def report_mac(
+    identity_key: bytes, verification_id: str, began: int, number: int, provider: str
+) -> bytes:
     """The 16 bytes that a provider's report on a send must show."""
-    return keyed_hash(identity_key, "report", verification_id, number, provider)[:HASH_BYTES]
+    fields = (verification_id, began, number, provider)
+    return keyed_hash(identity_key, "report", *fields)[:HASH_BYTES]
 
 
 def normalise_guess(typed: str) -> str | None:

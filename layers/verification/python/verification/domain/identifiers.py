@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 TOKEN = "[a-z2-7]{26}"  # noqa: S105 a pattern: 128 bits in base32 without padding
 _ID = re.compile(f"[a-z0-9]{TOKEN}")
-_REPORT_TOKEN = re.compile(f"(?P<id>{_ID.pattern})-(?P<number>[0-9]{{1,3}})-(?P<mac>{TOKEN})")
+_REPORT_TOKEN = re.compile(
+    f"(?P<id>{_ID.pattern})-(?P<number>[0-9]{{1,3}})-(?P<began>[0-9]{{1,14}})-(?P<mac>{TOKEN})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,17 @@ class ReportToken:
 
     Args:
         number: of the send.
+        began: the verification's `created_at`: an id may be used again, after its end.
         mac: 16 bytes.
     """
 
     id: VerificationId
     number: int
+    began: int
     mac: bytes
 
     def __str__(self) -> str:
-        return f"{self.id}-{self.number}-{make_token(self.mac)}"
+        return f"{self.id}-{self.number}-{self.began}-{make_token(self.mac)}"
 
 
 def parse_report_token(text: str) -> ReportToken | None:
@@ -65,4 +69,5 @@ def parse_report_token(text: str) -> ReportToken | None:
     if not match:
         return None
     mac = base64.b32decode(match["mac"].upper() + "======")
-    return ReportToken(VerificationId(match["id"][0], match["id"][1:]), int(match["number"]), mac)
+    verification_id = VerificationId(match["id"][0], match["id"][1:])
+    return ReportToken(verification_id, int(match["number"]), int(match["began"]), mac)

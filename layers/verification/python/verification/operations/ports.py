@@ -71,10 +71,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class SendId:
-    """Which send of which verification."""
+    """Which send of which verification.
+
+    Args:
+        began: the verification's `created_at`: an id may be used again, after its end.
+    """
 
     token: str
     number: int
+    began: int
 
 
 class Verifications(Protocol):
@@ -262,6 +267,11 @@ class Order:
     country: str | None = None
     sender: str | None = None
     locale: str | None = None
+
+    def report_url(self, reports_url: str | None, provider: str) -> str | None:
+        """Where a provider is to report on this send; None in a stack without reports."""
+        token = reports_url and self.report_token(provider)
+        return token and f"{reports_url}/v1/reports/{provider}/{token}"
 
 
 @runtime_checkable

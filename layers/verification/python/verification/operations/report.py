@@ -49,14 +49,16 @@ class TakeReport:
         token = parse_report_token(report.token)
         if token is None:
             return None
-        mac = report_mac(self.identity_key(), str(token.id), token.number, report.provider)
-        if not hmac.compare_digest(mac, token.mac):
+        which = (str(token.id), token.began, token.number, report.provider)
+        if not hmac.compare_digest(report_mac(self.identity_key(), *which), token.mac):
             return None
-        return SendId(token.id.token, token.number)
+        return SendId(token.id.token, token.number, token.began)
 
     def _fall_back(self, send: SendId) -> None:
         record = self.verifications.read(send.token)
-        if record is None or record.verification.sends != send.number or not record.next_channel:
+        seen = record.verification if record else None
+        if record is None or seen is None or not record.next_channel:
             return
-        if record.verification.status_at(self.clock()) == Status.PENDING:
-            self.watches.watch(send.token, record.verification.sent_at, _SOON)
+        is_last = (seen.created_at, seen.sends) == (send.began, send.number)
+        if is_last and seen.status_at(self.clock()) == Status.PENDING:
+            self.watches.watch(send.token, seen.sent_at, _SOON)

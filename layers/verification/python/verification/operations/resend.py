@@ -40,6 +40,7 @@ from .sending import Sender, charge_sends, lease
 # Seconds from the start; AWS takes feedback on a message for an hour.
 _FEEDBACK_WITHIN = 3_300
 
+_FREE_RETRIES = 5  # of one send, before each counts against the limits like a send
 _FIRST_RETRY, _LAST_RETRY = 15, 300  # seconds between looks while providers are unavailable
 
 
@@ -154,12 +155,19 @@ class LookAfter:
             self._await_end(record)
 
     def _try_again(self, record: Record, take_overs: int, tries: int, remaining: Remaining) -> None:
-        """Try the last send once more; it is not counted again."""
+        """Try the last send once more; the first few times it is not counted again.
+
+        "Not now" is what providers say, and some have sent by then.
+        """
         seen, now, last = record.verification, self.clock(), record.last_send
         channel = last.tries[-1].channel if last else seen.channel  # it may have fallen back
         claim = Claim(seen.sends, channel, now, lease(now, remaining), take_overs=take_overs)
         wait = max(after_lease(claim), min(_LAST_RETRY, _FIRST_RETRY * 2**tries))
-        self._claim_and_send(record, claim, (), wait, tries + 1, remaining)
+        charges = charge_sends(self.send_limits, seen) if tries >= _FREE_RETRIES else ()
+        try:
+            self._claim_and_send(record, claim, charges, wait, tries + 1, remaining)
+        except LimitExceeded:
+            self.telemetry.warn("retry_over_limit", verification_id=str(seen.id))
 
     def _go_on(self, record: Record, last: Send | None, remaining: Remaining) -> None:
         """Send by itself when it is time, or wait until then, or for the end."""

@@ -154,11 +154,12 @@ class Sender:
             return render(on, any_code, replace(content, placeholder=placeholder))
 
         def token(provider: str) -> str:
-            mac = report_mac(self.identity_key(), str(verification.id), number, provider)
-            return str(ReportToken(verification.id, number, mac))
+            which = (str(verification.id), verification.created_at, number, provider)
+            mac = report_mac(self.identity_key(), *which)
+            return str(ReportToken(verification.id, number, verification.created_at, mac))
 
         return Order(
-            key=f"{verification.id}-{number}",
+            key=f"{verification.id}-{number}-{verification.created_at}",
             to=verification.to or "",
             country=verification.country,
             channel=channel,
@@ -199,7 +200,7 @@ class Sender:
             self.verifications.adopt(before, adopted)
         taken = send.taken
         if taken.provider in self.followed and taken.message_id:
-            found = SendId(before.token, send.number)
+            found = SendId(before.token, send.number, before.created_at)
             self.verifications.follow(taken.provider, taken.message_id, found, before.expires_at)
         self.verifications.record_send(before, send)
 

@@ -142,10 +142,7 @@ class MessageBirdApi:
 
     def report_url(self, order: Order) -> str | None:
         """Where this send's reports are to go."""
-        if not self._reports_url:
-            return None
-        token = order.report_token(self._provider)
-        return f"{self._reports_url}/v1/reports/{self._provider}/{token}"
+        return order.report_url(self._reports_url, self._provider)
 
 
 class MessageBirdMessenger:

@@ -167,12 +167,9 @@ class MessenteMessenger:
         }
 
     def _report_address(self, order: Order, channels: Sequence[Channel]) -> str | None:
-        if not self._reports_url:
-            return None
-        token = order.report_token(self.name)
-        address = f"{self._reports_url}/v1/reports/{self.name}/{token}"
+        address = order.report_url(self._reports_url, self.name)
         # Each channel is reported on; a failure means something on the last one alone.
-        return address if len(channels) == 1 else f"{address}?last={channels[-1]}"
+        return f"{address}?last={channels[-1]}" if address and len(channels) > 1 else address
 
 
 def _shares(validity: int, count: int, fallback_after: int) -> list[int]:

@@ -111,10 +111,10 @@ class VerigatorVerifier:
         method, _, user = ref.partition(":")
         request = {"method": method, "token": code}
         answer = self._call("PUT", f"/{user}/auth", remaining, request)
-        if answer.status == 404 and not repeated:
-            return (
-                Reason.EXPIRED
-            )  # nothing is under way; after a lost answer it may have ended well
+        if answer.status == 404:  # nothing is under way
+            if repeated:  # it may have ended well, by the guess whose answer got lost
+                raise ProviderSilent(self.name, "http_404")
+            return Reason.EXPIRED
         if not answer.is_success:
             raise _error(answer)
         found = answer.json()

@@ -36,7 +36,7 @@ from pydantic import (
 )
 
 from ..domain.verification import Channel
-from ..errors import ProviderError, ProviderRejected, ProviderSilent, ProviderUnavailable
+from ..errors import ProviderError, ProviderRejected, ProviderSilent
 from ..operations.ports import SEND_ROOM, Order
 from .http import TOTAL_SECONDS, Answer, HttpApi
 from .settings import BaseUrl, ProviderSettings, Secret
@@ -114,8 +114,8 @@ class WebhookMessenger:
             silent = error
         try:
             return self._post(order, body)
-        except ProviderUnavailable:
-            raise silent from None  # this one was not sent, but the first may have been
+        except ProviderError:
+            raise silent from None  # whatever became of this one, the first may have been sent
 
     def _post(self, order: Order, body: bytes) -> str:
         now = int(time.time())
@@ -142,7 +142,7 @@ class WebhookMessenger:
             "locale": order.locale,
             "country": order.country,
             "validity": order.validity,
-            "report_url": self._report_url(order),
+            "report_url": order.report_url(self._reports_url, self.name),
         }
         event = {
             "type": "verification.send",
@@ -150,11 +150,6 @@ class WebhookMessenger:
             "data": {name: value for name, value in data.items() if value is not None},
         }
         return json.dumps(event, separators=(",", ":")).encode()
-
-    def _report_url(self, order: Order) -> str | None:
-        if not self._reports_url:
-            return None
-        return f"{self._reports_url}/v1/reports/{self.name}/{order.report_token(self.name)}"
 
     def _error(self, answer: Answer, order: Order) -> ProviderError:
         vendor_code = _vendor_code(answer, order)

@@ -33,6 +33,7 @@ from ..domain.verification import (
     Try,
     Verification,
 )
+from ..operations.ports import SendId
 
 VERSION = {"N": "2"}  # of the items' shape, as their attribute `schema_version`
 INDEX = "by_destination"
@@ -196,8 +197,12 @@ def _write_try(one: Try) -> dict[str, Any]:
     return {"M": {n: write_value(k, v) for n, k, v in values if v is not None and v is not False}}
 
 
-def write_report(report: Report, now: int) -> dict[str, Any]:
-    written = {"delivery": write_value("S", report.delivery), "at": write_value("N", now)}
+def write_report(send: SendId, report: Report, now: int) -> dict[str, Any]:
+    written = {
+        "delivery": write_value("S", report.delivery),
+        "at": write_value("N", now),
+        "began": write_value("N", send.began),
+    }
     if report.vendor_code:
         written["vendor_code"] = write_value("S", report.vendor_code)
     return {"M": written}
@@ -220,7 +225,7 @@ def _read_send(verification: Verification, number: int, beside: Mapping[str, Any
         enums = {"channel": Channel(values["channel"]), "outcome": Outcome(values["outcome"])}
         report = beside.get(report_name(number, values["provider"]))
         # Reports on an older life of this id, and on what was not taken, say nothing.
-        counts = report and report["at"] >= verification.created_at
+        counts = report and report["began"] == verification.created_at
         taken = enums["outcome"] in (Outcome.ACCEPTED, Outcome.UNKNOWN)
         delivery = Delivery(report["delivery"]) if report and counts and taken else None
         return Try(**{**values, **enums, "report": delivery})

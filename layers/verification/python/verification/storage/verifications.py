@@ -255,7 +255,7 @@ class DynamoDbVerifications:
         self._update_if(
             table.details_key(verification.token),
             UpdateExpression=(
-                "SET #send = :send, began = :began, expires_at = :ttl, schema_version = :version "
+                "SET #send = :send, expires_at = :ttl, schema_version = :version "
                 + (f"REMOVE {_names('#d', left)}" if left else "")
             ),
             ConditionExpression="attribute_not_exists(#send) OR #send.claimed <= :claimed",
@@ -263,7 +263,6 @@ class DynamoDbVerifications:
             ExpressionAttributeValues={
                 ":send": table.write_send(send),
                 ":claimed": {"N": str(send.claimed)},
-                ":began": {"N": str(verification.created_at)},
                 ":ttl": {"N": str(verification.expires_at)},
                 ":version": table.VERSION,
             },
@@ -350,6 +349,7 @@ class DynamoDbVerifications:
                     "schema_version": table.VERSION,
                     "token": {"S": send.token},
                     "number": {"N": str(send.number)},
+                    "began": {"N": str(send.began)},
                     "expires_at": {"N": str(expires_at)},
                 },
             )
@@ -360,7 +360,9 @@ class DynamoDbVerifications:
                 TableName=self._table, Key=table.message_key(provider, message_id)
             )
         item = answer.get("Item")
-        return SendId(item["token"]["S"], int(item["number"]["N"])) if item else None
+        if not item:
+            return None
+        return SendId(item["token"]["S"], int(item["number"]["N"]), int(item["began"]["N"]))
 
     def record_report(self, send: SendId, report: Report, now: int) -> bool:
         # It may come before the send is recorded; then it is the first to stand there.
@@ -371,16 +373,14 @@ class DynamoDbVerifications:
                 "expires_at = if_not_exists(expires_at, :ttl)"
             ),
             ConditionExpression=(
-                "attribute_not_exists(#report) "
-                "OR (#report.delivery <> :delivered AND #report.delivery <> :delivery) "
-                "OR #report.#at < began"  # of an older life of this id
+                "attribute_not_exists(#report) OR #report.began < :began OR "
+                "(#report.began = :began AND "
+                "#report.delivery <> :delivered AND #report.delivery <> :delivery)"
             ),
-            ExpressionAttributeNames={
-                "#report": table.report_name(send.number, report.provider),
-                "#at": "at",
-            },
+            ExpressionAttributeNames={"#report": table.report_name(send.number, report.provider)},
             ExpressionAttributeValues={
-                ":report": table.write_report(report, now),
+                ":report": table.write_report(send, report, now),
+                ":began": {"N": str(send.began)},
                 ":delivery": {"S": report.delivery},
                 ":delivered": {"S": Delivery.DELIVERED},
                 ":ttl": {"N": str(now // 1000 + _ORPHAN_SECONDS)},

@@ -105,23 +105,32 @@ class DynamoDbVerifications:
         if guess.purpose is not None:
             also += " AND purpose = :purpose"
             values[":purpose"] = {"S": guess.purpose}
+        return self._decide(
+            guess,
+            UpdateExpression=(
+                "SET last_guess = :mac, guessed_at = :now, guess_key = :key ADD attempts :one"
+            ),
+            ConditionExpression=f"{_IS_OWN} AND {_IS_LIVE} AND {_IS_NO_REPEAT}{also}",
+            ExpressionAttributeValues=values,
+        )
+
+    def _decide(
+        self, guess: Guess, *, alone: bool = False, **update: Any
+    ) -> tuple[Verification, Verdict] | None:
+        """Do the write that decides a guess; judge it from the item as it is now, or as it stood."""
         try:
             answer = self._update(
                 table.verification_key(guess.id.token),
-                UpdateExpression=(
-                    "SET last_guess = :mac, guessed_at = :now, guess_key = :key ADD attempts :one"
-                ),
-                ConditionExpression=f"{_IS_OWN} AND {_IS_LIVE} AND {_IS_NO_REPEAT}{also}",
                 ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **update,
             )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
             item: Any = error.response.get("Item")
-            return self._refused(guess, item)
+            return self._refused(guess, item, alone=alone)
         verification = table.read_verification(answer["Attributes"])
         return verification, judge_counted(verification)
 
@@ -293,32 +302,22 @@ class DynamoDbVerifications:
     def confirm(self, guess: Guess, *, alone: bool = False) -> tuple[Verification, Verdict] | None:
         # From now on the guess is the code: all that speaks of codes works as with one of ours.
         also = " AND attempts = :one AND guess_key = :key" if alone else ""
-        try:
-            answer = self._update(
-                table.verification_key(guess.id.token),
-                UpdateExpression=(
-                    "SET code_mac = :mac, last_guess = :mac, guess_key = :key, settled_key = :key"
-                ),
-                ConditionExpression=f"{_IS_OWN} AND {_IS_PENDING} AND {_IS_NOT_VERIFIED}{also}",
-                ExpressionAttributeNames={"#status": "status"},
-                ExpressionAttributeValues={
-                    ":mac": {"B": guess.mac},
-                    ":key": {"B": guess.key},
-                    ":client": {"S": guess.client_id},
-                    ":kid": {"S": guess.id.kid},
-                    ":pending": {"S": Status.PENDING},
-                    **({":one": {"N": "1"}} if alone else {}),
-                },
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            item: Any = error.response.get("Item")
-            return self._refused(guess, item, alone=alone)
-        verification = table.read_verification(answer["Attributes"])
-        return verification, judge_counted(verification)
+        return self._decide(
+            guess,
+            alone=alone,
+            UpdateExpression=(
+                "SET code_mac = :mac, last_guess = :mac, guess_key = :key, settled_key = :key"
+            ),
+            ConditionExpression=f"{_IS_OWN} AND {_IS_PENDING} AND {_IS_NOT_VERIFIED}{also}",
+            ExpressionAttributeValues={
+                ":mac": {"B": guess.mac},
+                ":key": {"B": guess.key},
+                ":client": {"S": guess.client_id},
+                ":kid": {"S": guess.id.kid},
+                ":pending": {"S": Status.PENDING},
+                **({":one": {"N": "1"}} if alone else {}),
+            },
+        )
 
     def dismiss(self, guess: Guess, reason: Reason) -> None:
         self._update_if(

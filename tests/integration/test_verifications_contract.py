@@ -109,6 +109,7 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         verifier="verifier",
         verifier_ref="ref-1",
         settled_key=bytes(16),
+        settled_reason=Reason.EXPIRED,
     )
     assert all(getattr(full, one.name) for one in fields(full)), "one is left out here"
     details = Details(
@@ -350,7 +351,8 @@ def delivery_of(
 ) -> bool:
     """Report a delivery; whether it was news."""
     report = Report(provider, delivery, vendor_code="ok")
-    return verifications.record_report(SendId(verification.token, number), report, at)
+    sent = SendId(verification.token, number, verification.created_at)
+    return verifications.record_report(sent, report, at)
 
 
 def test_sends_are_recorded_with_every_try(verifications: Verifications) -> None:
@@ -417,6 +419,42 @@ def test_after_adoption_only_the_new_code_counts(verifications: Verifications) -
     assert judged(verifications, guess(verification, MAC))[1].valid
 
 
+def test_a_guess_that_was_wrong_does_not_become_right_when_its_code_is_adopted(
+    verifications: Verifications,
+) -> None:
+    verification = delegated(verifications)
+    early = guess(verification, MAC)
+    after, _ = judged(verifications, early)
+    verifications.dismiss(early, Reason.EXPIRED)
+    ours = replace(after, code_mac=MAC, verifier=None, verifier_ref=None)
+    verifications.adopt(after, ours)
+    # It is spent, and else as if it had never been: who repeats it has it judged by the new code.
+    forgotten = replace(ours, last_guess=None, guess_key=None)
+    assert verifications.read(verification.token) == Record(forgotten)
+    assert forgotten.attempts == 1
+    again, verdict = judged(verifications, early)
+    assert (again.attempts, verdict) == (2, Verdict(True))
+
+
+@pytest.mark.parametrize("settled", [True, False], ids=["settled", "unsettled"])
+def test_while_the_code_stays_the_same_earlier_guesses_are_remembered(
+    verifications: Verifications, settled: bool
+) -> None:
+    verification = delegated(verifications)
+    early = guess(verification, WRONG_MAC)
+    after, verdict = judged(verifications, early)
+    if settled:
+        verifications.dismiss(early, Reason.EXHAUSTED)
+        after = replace(after, settled_key=early.key, settled_reason=Reason.EXHAUSTED)
+        verdict = Verdict(False, Reason.EXHAUSTED)
+    # A send was repeated by the same verifier, under another id of its own.
+    adopted = replace(verification, channel=Channel.VOICE, verifier_ref="ref-2")
+    verifications.adopt(verification, adopted)
+    remembered = replace(after, channel=Channel.VOICE, verifier_ref="ref-2")
+    assert verifications.read(verification.token) == Record(remembered)
+    assert judged(verifications, early) == (remembered, replace(verdict, repeated=True))
+
+
 @pytest.mark.parametrize("changed", ["claimed again", "verified", "canceled", "gone"])
 def test_what_has_a_later_claim_or_has_ended_follows_no_more(
     verifications: Verifications, changed: str
@@ -445,8 +483,10 @@ def delegated(verifications: Verifications, **changes: Any) -> Verification:
     return created(verifications, **values | changes)
 
 
-def confirmed(verifications: Verifications, guess: Guess) -> tuple[Verification, Verdict]:
-    found = verifications.confirm(guess)
+def confirmed(
+    verifications: Verifications, guess: Guess, *, alone: bool = False
+) -> tuple[Verification, Verdict]:
+    found = verifications.confirm(guess, alone=alone)
     assert found is not None
     return found
 
@@ -494,7 +534,7 @@ def test_a_right_guess_is_confirmed_though_others_came_after_it(
     after, verdict = confirmed(verifications, right)
     assert (verdict.valid, after.attempts) == (True, 2)
     # And is not undone when the other one turns out to be wrong.
-    verifications.dismiss(other)
+    verifications.dismiss(other, Reason.INCORRECT)
     assert verifications.read(verification.token) == Record(after)
     assert judged(verifications, right)[1] == Verdict(True, repeated=True)
 
@@ -537,13 +577,79 @@ def test_what_is_anothers_is_not_confirmed(
     assert verifications.read(verification.token) == Record(after)
 
 
-def test_a_dismissed_guess_is_wrong_for_whoever_repeats_it(verifications: Verifications) -> None:
+def test_the_only_guess_there_ever_was_is_confirmed_alone(verifications: Verifications) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification)
+    judged(verifications, mine)
+    after, verdict = confirmed(verifications, mine, alone=True)
+    assert (verdict, after.attempts) == (Verdict(True), 1)
+    assert after.status_at(NOW + 2) == Status.VERIFIED
+    # Who comes with the same confirmation again hears the same, and changes nothing.
+    assert confirmed(verifications, mine, alone=True) == (after, Verdict(True, repeated=True))
+    assert verifications.read(verification.token) == Record(after)
+
+
+@pytest.mark.parametrize("other", ["right", "wrong", "dismissed"])
+def test_a_guess_is_not_confirmed_alone_after_another_was_counted(
+    verifications: Verifications, other: str
+) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification)
+    another = guess(verification, MAC if other == "right" else WRONG_MAC)
+    judged(verifications, mine)
+    after, _ = judged(verifications, another)
+    if other == "dismissed":
+        verifications.dismiss(another, Reason.INCORRECT)
+        after = replace(after, settled_key=another.key, settled_reason=Reason.INCORRECT)
+    for one in (mine, another):
+        refused = (after, Verdict(False, Reason.INCORRECT))
+        assert confirmed(verifications, one, alone=True) == refused
+    assert verifications.read(verification.token) == Record(after)
+
+
+def test_a_guess_at_a_code_that_was_replaced_is_not_confirmed_alone(
+    verifications: Verifications,
+) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification)
+    after, _ = judged(verifications, mine)
+    verifications.adopt(
+        after, replace(after, code_mac=WRONG_MAC, verifier=None, verifier_ref=None)
+    )
+    _, verdict = confirmed(verifications, mine, alone=True)
+    assert verdict == Verdict(False, Reason.INCORRECT)
+    record = verifications.read(verification.token)
+    assert record
+    assert not record.verification.is_verified
+
+
+@pytest.mark.parametrize("ended", ["verified by another", "canceled", "gone"])
+def test_what_has_ended_is_not_confirmed_alone(verifications: Verifications, ended: str) -> None:
+    verification = make() if ended == "gone" else delegated(verifications)
+    mine, other = guess(verification), guess(verification)
+    if ended == "gone":
+        assert verifications.confirm(mine, alone=True) is None
+        return
+    judged(verifications, mine)
+    if ended == "canceled":
+        verifications.cancel(verification.id, "shop")
+        assert confirmed(verifications, mine, alone=True)[1].reason == Reason.CANCELED
+    else:
+        judged(verifications, other)
+        assert confirmed(verifications, other)[1].valid
+        assert confirmed(verifications, mine, alone=True)[1].reason == Reason.ALREADY_VERIFIED
+
+
+@pytest.mark.parametrize("reason", [Reason.INCORRECT, Reason.EXPIRED, Reason.EXHAUSTED])
+def test_a_dismissed_guess_is_wrong_for_that_reason_for_whoever_repeats_it(
+    verifications: Verifications, reason: Reason
+) -> None:
     verification = delegated(verifications)
     mine = guess(verification, WRONG_MAC)
     after, _ = judged(verifications, mine)
-    verifications.dismiss(mine)
-    wrong = Verdict(False, Reason.INCORRECT, repeated=True)
-    assert judged(verifications, mine) == (replace(after, settled_key=mine.key), wrong)
+    verifications.dismiss(mine, reason)
+    settled = replace(after, settled_key=mine.key, settled_reason=reason)
+    assert judged(verifications, mine) == (settled, Verdict(False, reason, repeated=True))
     assert judged(verifications, guess(verification))[1] == UNSETTLED, "the next is not"
 
 
@@ -552,16 +658,49 @@ def test_dismissing_settles_no_guess_but_its_own(verifications: Verifications) -
     first, second = guess(verification, WRONG_MAC), guess(verification)
     judged(verifications, first)
     after, _ = judged(verifications, second)
-    verifications.dismiss(first)
-    verifications.dismiss(guess(make()))
+    verifications.dismiss(first, Reason.EXPIRED)
+    verifications.dismiss(guess(make()), Reason.EXPIRED)
     assert verifications.read(verification.token) == Record(after)
     assert judged(verifications, second)[1] == replace(UNSETTLED, repeated=True)
 
 
-def test_a_followed_message_leads_to_its_send(verifications: Verifications) -> None:
+def test_a_verifier_is_asked_again_not_sooner_than_that_and_by_one_alone(
+    verifications: Verifications,
+) -> None:
+    verification = delegated(verifications)
+    mine = guess(verification, now=NOW)
+    after, _ = judged(verifications, mine)
+    assert after.guessed_at == NOW
+    repeated = replace(mine, now=NOW + 10_000)
+    assert not verifications.ask_again(repeated, NOW - 1)
+    assert verifications.read(verification.token) == Record(after)
+    assert verifications.ask_again(repeated, NOW)
+    claimed = replace(after, guessed_at=NOW + 10_000)
+    assert verifications.read(verification.token) == Record(claimed), "no attempt more"
+    assert not verifications.ask_again(repeated, NOW), "somebody did just now"
+    assert judged(verifications, repeated) == (claimed, replace(UNSETTLED, repeated=True))
+
+
+def test_a_verifier_is_asked_again_about_the_last_guess_alone(
+    verifications: Verifications,
+) -> None:
+    verification = delegated(verifications)
+    first, second = guess(verification), guess(verification)
+    judged(verifications, first)
+    after, _ = judged(verifications, second)
+    late = NOW + 60_000
+    for other in (first, guess(verification), guess(make())):
+        assert not verifications.ask_again(replace(other, now=late), late)
+    assert verifications.read(verification.token) == Record(after)
+    assert verifications.ask_again(replace(second, now=late), late)
+
+
+def test_a_followed_message_leads_to_its_send_in_that_life_of_its_verification(
+    verifications: Verifications,
+) -> None:
     token, message_id = make().token, secrets.token_hex(128)  # as long as one may be
-    for number in (1, 2):
-        sent = SendId(token, number)
+    for number, began in ((1, NOW), (2, NOW), (2, NOW + 1)):
+        sent = SendId(token, number, began)
         verifications.follow("sns", message_id, sent, NOW // 1000)
         assert verifications.find_send("sns", message_id) == sent
     assert verifications.find_send("ses", message_id) is None
@@ -646,6 +785,11 @@ def test_reports_on_an_older_life_of_an_id_say_nothing_of_the_new_one(
     assert verifications.read(first.token) == Record(again, Details(), (send(1, gone),))
     assert delivery_of(verifications, again, after, at=gone + 9)
     assert reported(verifications, again) == [after]
+    # One on the older life that comes still later hides nothing of it.
+    for late in (before, Delivery.UNDELIVERED, Delivery.DELIVERED):
+        assert not delivery_of(verifications, first, late, at=gone + 10)
+    assert reported(verifications, again) == [after]
+    assert not delivery_of(verifications, again, after, at=gone + 11), "it is no news again"
 
 
 def test_a_claim_is_taken_once(verifications: Verifications) -> None:

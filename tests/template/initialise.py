@@ -1,15 +1,15 @@
 """Run a function's INIT as the template sets it up: its own app.py, its own environment."""
 
-import json
 import runpy
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
-from botocore.stub import Stubber
 from verification import wiring
+from verification.storage.secrets import StoredProviderSettings
 
+from tests.fakes.secrets import FakeSecretsManager
 from tests.local import ROOT
 
 from .loading import FUNCTIONS, NAME, STACK, TEMPLATE
@@ -71,11 +71,10 @@ def build_providers(defined: Mapping[str, Any]) -> None:
     if "PROVIDERS_SECRET" not in stack._settings._environ:
         return
     names = stack._settings.routes.names if "_sender" in vars(stack) else {"messente-verify"}
-    with Stubber(stack._secrets_manager) as stubber:
-        stubber.add_response("get_secret_value", {"SecretString": json.dumps(PROVIDER_SETTINGS)})
-        for name in names:
-            stack._catalogue.get(name)
-        stubber.assert_no_pending_responses()
+    client = FakeSecretsManager(PROVIDER_SETTINGS, "providers")
+    stack._catalogue._secret = StoredProviderSettings(client, "providers", lambda: 0)
+    for name in names:
+        stack._catalogue.get(name)
 
 
 def _resolve(value: Any, parameters: Mapping[str, str]) -> str:

@@ -211,6 +211,12 @@ def test_requests_and_answers_are_never_traced(api: str) -> None:
     assert settings["ThrottlingBurstLimit"] > 0
 
 
+def test_traces_show_no_addresses_with_secrets_in_them() -> None:
+    """X-Ray keeps whole URLs; those of reports end in a token."""
+    assert STAGES["ReportsApi"]["TracingEnabled"] is False
+    assert STAGES["Api"]["TracingEnabled"] is True
+
+
 @each_api
 def test_an_api_has_one_stage_and_it_has_these_settings(api: str) -> None:
     """SAM adds a stage named "Stage", without settings, unless OpenApiVersion is set."""

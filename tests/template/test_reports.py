@@ -1,10 +1,13 @@
 """What brings AWS's own delivery reports to the function reports: all of it, and nothing else."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 from verification.api.reports import amazon
+
+from tests.local import ROOT
 
 from .loading import FUNCTIONS, STACK, listed, of_type
 
@@ -13,13 +16,28 @@ REPORTS = {"Fn::GetAtt": ["ReportsFunction", "Arn"]}
 PLACE = {"${AWS::Region}": "eu-west-1", "${AWS::AccountId}": "123456789012"}
 
 
+# AWS, "Monitor … using Amazon EventBridge", of End User Messaging SMS and of SES; not what people
+# open and click.
+DETAIL_TYPES = {
+    "Text Message Delivery Status Updated",
+    "Voice Message Delivery Status Updated",
+    "Email Delivered",
+    "Email Bounced",
+    "Email Rejected",
+}
+
+
 def test_events_are_brought_from_the_services_whose_events_are_read() -> None:
     [rule] = of_type("AWS::Events::Rule").values()
-    assert set(rule["EventPattern"]) == {"source"}
+    pattern = rule["EventPattern"]
     assert [target["Arn"] for target in rule["Targets"]] == [REPORTS]
-    for source in rule["EventPattern"]["source"]:
+    assert set(pattern) == {"source", "detail-type"}
+    assert set(pattern["detail-type"]) == DETAIL_TYPES
+    for source in pattern["source"]:
         assert amazon.is_report({"source": source, "detail": {}})
     assert not amazon.is_report({"source": "aws.ec2", "detail": {}})
+    sample = json.loads((ROOT / "events/reports-eventbridge.json").read_text())
+    assert all(sample[field] in pattern[field] for field in pattern)
 
 
 def test_the_topic_leads_to_the_function() -> None:

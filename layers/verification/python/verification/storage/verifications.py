@@ -117,7 +117,7 @@ class DynamoDbVerifications:
     def _decide(
         self, guess: Guess, *, alone: bool = False, **update: Any
     ) -> tuple[Verification, Verdict] | None:
-        """Do the write that decides a guess; judge it from the item as it is now, or as it stood."""
+        """Do the write that decides a guess; judge it from the item as it is or as it stood."""
         try:
             answer = self._update(
                 table.verification_key(guess.id.token),

@@ -22,7 +22,8 @@ from verification.domain.verification import (
     Verdict,
 )
 from verification.errors import ProviderRefused
-from verification.storage.secrets import MAX_AGE_SECONDS, StoredCodeKeys
+from verification.operations.resend import _FREE_RETRIES
+from verification.storage.secrets import LOOK_AGAIN_SECONDS, MAX_AGE_SECONDS, StoredCodeKeys
 from verification.telemetry import Telemetry
 
 from tests.docs.sources import ROOT, backticked, blocks, read, resources, rows, template
@@ -164,15 +165,23 @@ def test_the_policy_for_direct_invokes_is_json_that_ends_in_an_alias() -> None:
 
 def test_every_function_can_be_reached_by_an_alias() -> None:
     functions = {name.removesuffix("Function") for name in resources("AWS::Serverless::Function")}
-    _, loop = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
+    (loop,) = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
     assert {*loop.split(), "Reports"} == functions  # that one takes events of AWS, no client's
 
 
-def test_new_settings_reach_every_function_that_reads_them() -> None:
-    readers = {
-        name.removesuffix("Function")
+def test_new_settings_are_in_use_as_soon_as_it_says_by_the_functions_it_names() -> None:
+    readers = [
+        name.removesuffix("Function").lower()
         for name, function in resources("AWS::Serverless::Function").items()
         if "PROVIDERS_SECRET" in function["Properties"]["Environment"]["Variables"]
-    }
-    loop, _ = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
-    assert set(loop.split()) == readers
+    ]
+    text = " ".join(read("docs/operations.md").split())
+    found = re.search(r"everywhere after (\d+) seconds, .* process of ([\w, ]+) goes on", text)
+    assert found and int(found[1]) == MAX_AGE_SECONDS and LOOK_AGAIN_SECONDS == 60
+    assert sorted(re.split(r", | or ", found[2])) == sorted(readers)
+    assert len(readers) == 4 and "One secret, read by four functions" in read("docs/security.md")
+
+
+def test_retries_that_count_begin_where_it_says() -> None:
+    assert "the sixth or a later retry" in read("docs/operations.md") and _FREE_RETRIES == 5
+    assert f"The first {_FREE_RETRIES} retries are free" in read("docs/providers.md")

@@ -21,6 +21,8 @@ from standardwebhooks.webhooks import Webhook
 from verification import catalogue
 from verification.api.reports import handler
 from verification.catalogue import CLASSES, Catalogue, read_settings
+from verification.domain.identifiers import parse_id, parse_report_token
+from verification.domain.policy import MAX_DOUBTS
 from verification.domain.routes import parse_routes
 from verification.domain.verification import Channel, Delivery, Outcome
 from verification.errors import (
@@ -31,16 +33,19 @@ from verification.errors import (
 )
 from verification.operations.ports import SEND_ROOM
 from verification.operations.start import LOOK_AFTER
+from verification.operations.verify import ASK_AGAIN
 from verification.providers import circuit, http
+from verification.providers.http import Answer
 from verification.providers.routing import Routing
+from verification.providers.verigator import MAX_LIST_BYTES
 from verification.providers.webhook import Settings as WebhookSettings
 from verification.providers.webhook import WebhookMessenger
 from verification.settings import Settings
-from verification.storage.secrets import StoredProviderSettings
+from verification.storage.secrets import MAX_AGE_SECONDS, StoredProviderSettings
 from verification.telemetry import Telemetry
 from werkzeug import Request, Response
 
-from tests.docs.sources import backticked, blocks, read, rows, template
+from tests.docs.sources import backticked, blocks, openapi, read, rows, template
 from tests.providers.orders import make_order
 
 DOCUMENT = "docs/providers.md"
@@ -117,6 +122,36 @@ def test_the_numbers_of_failing_are_those_of_the_code() -> None:
     assert f"over {http.MAX_ANSWER_BYTES // 1024} KB" in text
     assert f"with less than {SEND_ROOM // 1000} seconds left" in text
     assert f"once more, {LOOK_AFTER} seconds after the start" in text
+    assert f"at {MAX_DOUBTS} that nobody vouches for (`MAX_DOUBTS`)" in text
+    assert f"all else within {MAX_AGE_SECONDS} seconds" in text
+    assert f"costs nothing more, every {ASK_AGAIN} seconds at most" in text
+    assert f"too long to be read ({MAX_LIST_BYTES // 1_000_000} MB)" in text
+
+
+def test_the_webhook_id_is_the_key_of_a_send() -> None:
+    (shown,) = re.findall(r"^webhook-id: (.+)$", read(DOCUMENT), re.M)
+    verification_id, number, began = shown.split("-")
+    assert parse_id(verification_id) and number == "1"
+    (sent,) = re.findall(r"^webhook-timestamp: (.+)$", read(DOCUMENT), re.M)
+    assert int(began) // 1000 == int(sent)
+
+
+def test_the_token_of_a_report_that_is_shown_can_be_read() -> None:
+    parameters = openapi()["paths"]["/v1/reports/{provider}/{token}"]["parameters"]
+    (shown,) = (one["example"] for one in parameters if one["name"] == "token")
+    token = parse_report_token(shown)
+    assert token and str(token) == shown
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 408, 425, 429, 499, 500, 502, 503, 504])
+def test_the_answers_of_a_webhook_mean_what_the_table_says(status: int) -> None:
+    meanings = {row[0]: row[1] for row in rows(DOCUMENT, "Webhooks")}
+    not_now = [int(word) for word in next(k for k in meanings if k.startswith("408")).split(", ")]
+    if status in not_now:
+        expected: type[Exception] = ProviderUnavailable
+    else:
+        expected = ProviderRefused if status < 500 else ProviderSilent
+    assert type(Answer("webhook", status, b"").error()) is expected
 
 
 # --------------------------------------------------------------------------------------- settings

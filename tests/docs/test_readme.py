@@ -126,7 +126,11 @@ def test_the_limits_for_all_are_those_of_the_code() -> None:
         ["Characters of a template", str(MAX_CHARACTERS)],
         ["SMS segments of a message", str(MAX_SEGMENTS)],
         ["Seconds until a revoked client is shut out", str(CACHE_SECONDS)],
-        ["Seconds until a new code key is in use everywhere", str(MAX_AGE_SECONDS)],
+        ["Messages of one send that may be out without anybody's word", str(policy.MAX_DOUBTS)],
+        [
+            "Seconds until a new code key, or a provider's new settings, are in use everywhere",
+            str(MAX_AGE_SECONDS),
+        ],
     ]
 
 

@@ -89,6 +89,7 @@ class FakeVerifier:
     """A provider that makes and checks a code of its own; the code is always the same.
 
     Attributes:
+        reason: why a guess that is wrong is so.
         failing: raised in place of starting; `check_failing` in place of checking.
         asked: the guesses it was asked about: its id, the code, and whether it was repeated.
     """
@@ -100,6 +101,7 @@ class FakeVerifier:
     started: list[Order] = field(default_factory=list)
     asked: list[tuple[str, str, bool]] = field(default_factory=list)
     canceled: list[str] = field(default_factory=list)
+    reason: Reason = Reason.INCORRECT
     failing: ProviderError | None = None
     check_failing: ProviderError | None = None
 
@@ -115,7 +117,7 @@ class FakeVerifier:
         self.asked.append((ref, code, repeated))
         if self.check_failing:
             raise self.check_failing
-        return None if code == self.code else Reason.INCORRECT
+        return None if code == self.code else self.reason
 
     def cancel(self, ref: str, remaining: Remaining) -> None:
         if self.check_failing:

@@ -1,8 +1,8 @@
 """A process that starts, re-sends or verifies and kills itself at one step.
 
 `python -m tests.integration.child start STEP DESTINATION`, `resend STEP ID` or
-`verify STEP ID CODE KEY`, with a function's environment. STEP is `before` or `after`, then the
-name of a port's method (`record` and `settle` for those in WORDS); or `never`.
+`verify STEP ID CODE KEY SECONDS` (from now), with a function's environment. STEP is `before` or
+`after`, then the name of a port's method (`record` and `settle` for those in WORDS); or `never`.
 Prints each look that was queued before the end.
 """
 
@@ -64,12 +64,13 @@ def send(operation: str, step: str, subject: str) -> None:
         replace(parts, clock=lambda: clock() + 60_000)(CLIENT.id, subject, None, remaining)
 
 
-def verify(step: str, verification_id: str, code: str, key: str) -> None:
+def verify(step: str, verification_id: str, code: str, key: str, seconds: str) -> None:
     parts: Any = Stack().verify()
     killing = replace(
         parts,
         verifications=Killing(parts.verifications, step),
         verifiers=lambda name: Killing(parts.verifiers(name), step),
+        clock=lambda: clock() + int(seconds) * 1000,
     )
     killing(guess_command(verification_id, code, idempotency_key=key), remaining)
 

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from verification.domain.verification import Delivery, Reason, Status
-from verification.errors import NotFound
+from verification.domain.verification import Delivery, Reason, Status, Verdict, Verification
+from verification.errors import NotFound, TemporarilyUnavailable
 from verification.operations.start import LOOK_AFTER
+from verification.operations.verify import ASK_AGAIN
 from verification.wiring import clock
 
 from tests.integration.commands import (
@@ -73,15 +74,23 @@ RESEND_STEPS = {
     "after record": 2,
     "never": 2,
 }
-VERIFY_STEPS = [
-    "before guess",
-    "after guess",
-    "before check",
-    "after check",
-    "before settle",
-    "after settle",
-    "never",
-]
+# step -> whether who repeats the guess has to wait first; how often the vendor is asked in the end
+VERIFY_STEPS = {
+    "before guess": (False, 1),
+    "after guess": (True, 1),
+    "before check": (True, 1),
+    "after check": (True, 2),
+    "before settle": (True, 2),
+    "after settle": (False, 1),
+    "never": (False, 1),
+}
+# The same when the guess was killed before, after it was counted.
+REPEAT_STEPS = VERIFY_STEPS | {
+    "before guess": (False, 1),
+    "after guess": (False, 1),
+    "before ask_again": (False, 1),
+    "after ask_again": (True, 1),
+}
 
 
 def killed(place: Place, operation: str, step: str, *subject: str) -> dict[str, Any]:
@@ -157,20 +166,42 @@ def test_after_a_kill_a_verifier_makes_another_code_and_only_the_last_one_counts
 
 
 @pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
-@pytest.mark.parametrize("step", VERIFY_STEPS)
+@pytest.mark.parametrize(
+    ("killed_before", "step", "waits", "asked"),
+    [(False, step, *ends) for step, ends in VERIFY_STEPS.items()]
+    + [(True, step, *ends) for step, ends in REPEAT_STEPS.items()],
+)
 def test_a_guess_at_a_verifiers_code_killed_at_any_step_is_answered_when_it_is_repeated(
-    real_place: Place, vendor: Vendor, step: str, right: bool
+    real_place: Place,
+    vendor: Vendor,
+    killed_before: bool,
+    step: str,
+    waits: bool,
+    asked: int,
+    right: bool,
 ) -> None:
     stack, to, key = real_place.stack(), a_delegated_number(), a_key()
     verification = stack.start()(start_command(to), remaining).record.verification
     code = vendor.codes_to(to)[0]
     guess = code if right else wrong(code)
-    killed(real_place, "verify", step, str(verification.id), guess, key)
+    later = 0
+    if killed_before:
+        killed(real_place, "verify", "after guess", str(verification.id), guess, key, "0")
+        later = 2 * ASK_AGAIN
+    killed(real_place, "verify", step, str(verification.id), guess, key, str(later))
     command = guess_command(str(verification.id), guess, idempotency_key=key)
-    after, verdict = stack.verify()(command, remaining)
+
+    def repeat(seconds: int) -> tuple[Verification, Verdict]:
+        verify = replace(stack.verify(), clock=lambda: clock() + seconds * 1000)
+        return verify(command, remaining)
+
+    if waits:
+        with pytest.raises(TemporarilyUnavailable):
+            repeat(later)
+        later += ASK_AGAIN
+    after, verdict = repeat(later)
     assert (verdict.valid, verdict.reason) == (right, None if right else Reason.INCORRECT)
     assert after.attempts == 1, "counted once"
-    asked = 2 if step in ("after check", "before settle") else 1
     assert vendor.asked_about(to) == [guess] * asked
 
 

@@ -3,17 +3,23 @@
 Count, ask, settle: the vendor (`vendor.py`) is the worst there may be, and counts nothing.
 """
 
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from verification.domain.verification import Reason, Status, Verdict, Verification
-from verification.errors import IdempotencyConflict, NotFound, VerifierUnavailable
+from verification.errors import (
+    IdempotencyConflict,
+    NotFound,
+    TemporarilyUnavailable,
+    VerifierUnavailable,
+)
 from verification.operations.ports import Remaining
-from verification.operations.verify import VerifyCommand
+from verification.operations.verify import ASK_AGAIN, VerifyCommand
 from verification.wiring import Stack, clock
 
 from tests.integration.commands import (
@@ -29,6 +35,9 @@ from tests.integration.conftest import Place
 from tests.integration.vendor import Vendor
 
 PARALLEL = 32
+ASK_AGAIN_MS = ASK_AGAIN * 1000
+
+Answer = tuple[Verification, Verdict]
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,33 @@ class Delegated:
     def guess(self, code: str, **changes: Any) -> VerifyCommand:
         return guess_command(str(self.verification.id), code, **changes)
 
-    def judge(self, code: str, **changes: Any) -> tuple[Verification, Verdict]:
+    def judge(self, code: str, **changes: Any) -> Answer:
         return self.stack.verify()(self.guess(code, **changes), remaining)
 
-    def judge_at_once(self, guesses: Sequence[VerifyCommand]) -> list[tuple[Verification, Verdict]]:
+    def judge_at(self, moment: int, guess: VerifyCommand) -> Answer:
+        return replace(self.stack.verify(), clock=lambda: moment)(guess, remaining)
+
+    def judge_at_once(self, guesses: Sequence[VerifyCommand]) -> list[Answer]:
         verify = self.stack.verify()
         with ThreadPoolExecutor(PARALLEL) as pool:
             return list(pool.map(lambda guess: verify(guess, remaining), guesses))
+
+    def repeat_at_once(
+        self, guess: VerifyCommand, now: Callable[[], int] = clock
+    ) -> tuple[list[Answer], list[TemporarilyUnavailable]]:
+        """One guess 50 times at once: the answers, and those who are to come again."""
+        verify = replace(self.stack.verify(), clock=now)
+
+        def attempt(_: int) -> Answer | TemporarilyUnavailable:
+            try:
+                return verify(guess, remaining)
+            except TemporarilyUnavailable as error:
+                return error
+
+        with ThreadPoolExecutor(50) as pool:
+            all_of_them = list(pool.map(attempt, range(50)))
+        waiting = [one for one in all_of_them if isinstance(one, TemporarilyUnavailable)]
+        return [one for one in all_of_them if not isinstance(one, Exception)], waiting
 
 
 def started(place: Place, vendor: Vendor, **changes: Any) -> Delegated:
@@ -127,18 +156,68 @@ def test_of_a_race_between_right_and_wrong_at_most_one_wins_and_attempts_hold(
 
 
 @pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
-def test_one_guess_repeated_50_times_at_once_under_one_key_is_one_attempt_and_one_answer(
+def test_one_guess_repeated_50_times_at_once_under_one_key_is_one_attempt_one_asking_one_answer(
     place: Place, vendor: Vendor, right: bool
 ) -> None:
     delegated = started(place, vendor)
     code = delegated.code if right else wrong(delegated.code)
-    answers = delegated.judge_at_once([delegated.guess(code, idempotency_key=a_key())] * 50)
+    guess = delegated.guess(code, idempotency_key=a_key())
+    answers, waiting = delegated.repeat_at_once(guess)
     asked = vendor.asked_about(delegated.to)
-    tell("One guess 50 times at once under one key", answers, asked)
+    tell(f"One guess 50 times at once under one key, {len(waiting)} to wait", answers, asked)
+    assert asked == [code]
+    assert {error.retry_after for error in waiting} <= {ASK_AGAIN}
+    later, none = delegated.repeat_at_once(guess)
+    assert (len(later), none) == (50, [])
     expected = (right, None if right else Reason.INCORRECT)
-    assert {(verdict.valid, verdict.reason) for _, verdict in answers} == {expected}
-    assert {verification.attempts for verification, _ in answers} == {1}
-    assert set(asked) == {code}, "many askings, but about one guess: nothing to be learnt"
+    assert {(verdict.valid, verdict.reason) for _, verdict in answers + later} == {expected}
+    assert {verification.attempts for verification, _ in answers + later} == {1}
+    assert vendor.asked_about(delegated.to) == [code]
+
+
+@pytest.mark.parametrize("right", [True, False], ids=["right", "wrong"])
+def test_while_the_vendor_is_asked_whoever_repeats_the_guess_is_to_wait(
+    place: Place, vendor: Vendor, right: bool
+) -> None:
+    delegated = started(place, vendor)
+    code = delegated.code if right else wrong(delegated.code)
+    guess = delegated.guess(code, idempotency_key=a_key())
+    asking, enough = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asking.set()
+        enough.wait(4)  # of the 5 seconds that the vendor has
+
+    vendor.waits[delegated.to] = wait
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(delegated.stack.verify(), guess, remaining)
+        assert asking.wait(10)
+        answers, waiting = delegated.repeat_at_once(guess)
+        enough.set()
+    assert (answers, len(waiting)) == ([], 50)
+    assert {error.retry_after for error in waiting} == {ASK_AGAIN}
+    assert first.result()[1].valid is right
+    assert delegated.judge(code, idempotency_key=guess.idempotency_key)[1].valid is right
+    assert vendor.asked_about(delegated.to) == [code]
+
+
+def test_of_50_repeats_at_once_after_a_lost_answer_one_asks_again(
+    place: Place, vendor: Vendor
+) -> None:
+    delegated = started(place, vendor)
+    guess = delegated.guess(delegated.code, idempotency_key=a_key())
+    vendor.down.add(delegated.to)
+    with pytest.raises(VerifierUnavailable):
+        delegated.stack.verify()(guess, remaining)
+    vendor.down.remove(delegated.to)
+    answers, waiting = delegated.repeat_at_once(guess, lambda: clock() + ASK_AGAIN_MS)
+    asked = vendor.asked_about(delegated.to)
+    tell(f"50 repeats at once after a lost answer, {len(waiting)} to wait", answers, asked)
+    assert asked == [delegated.code] * 2
+    assert {(verification.attempts, verdict.valid) for verification, verdict in answers} == {
+        (1, True)
+    }
+    assert len(answers) + len(waiting) == 50
 
 
 def test_a_key_with_another_code_is_a_conflict_and_the_vendor_is_not_asked(
@@ -295,14 +374,46 @@ def test_with_the_vendor_down_the_attempt_is_spent_and_the_answer_is_no(
     assert len(vendor.asked_about(delegated.to)) == 5
 
 
-def test_the_same_guess_under_its_key_asks_again_without_another_attempt(
+def test_the_same_guess_under_its_key_asks_again_after_a_wait_without_another_attempt(
     place: Place, vendor: Vendor
 ) -> None:
     delegated = started(place, vendor, max_attempts=1)
+    guess = delegated.guess(delegated.code, idempotency_key="k")
+    begun = clock()
     vendor.down.add(delegated.to)
-    for _ in range(3):
+    for asked in (0, 1, 2):
+        last = begun + asked * ASK_AGAIN_MS
         with pytest.raises(VerifierUnavailable):
-            delegated.judge(delegated.code, idempotency_key="k")
+            delegated.judge_at(last, guess)
+        for early in (last, last + ASK_AGAIN_MS - 1):
+            with pytest.raises(TemporarilyUnavailable) as caught:
+                delegated.judge_at(early, guess)
+            assert caught.value.retry_after == ASK_AGAIN
+        assert len(vendor.asked_about(delegated.to)) == asked + 1
     vendor.down.remove(delegated.to)
-    after, verdict = delegated.judge(delegated.code, idempotency_key="k")
+    after, verdict = delegated.judge_at(begun + 3 * ASK_AGAIN_MS, guess)
     assert (after.attempts, verdict.valid) == (1, True)
+    assert len(vendor.asked_about(delegated.to)) == 4
+
+
+def test_what_the_vendor_says_after_another_guess_does_not_confirm_a_repeated_one(
+    place: Place, vendor: Vendor
+) -> None:
+    delegated = started(place, vendor)
+    guess = delegated.guess(delegated.code, idempotency_key="k")
+    vendor.down.add(delegated.to)
+    with pytest.raises(VerifierUnavailable):
+        delegated.stack.verify()(guess, remaining)
+    vendor.down.remove(delegated.to)
+    verify = delegated.stack.verify()
+
+    def verifiers(name: str) -> Any:
+        return Meanwhile(verify.verifiers(name), lambda: delegated.judge(wrong(delegated.code)))
+
+    later = replace(verify, verifiers=verifiers, clock=lambda: clock() + ASK_AGAIN_MS)
+    after, verdict = later(guess, remaining)
+    assert (verdict.valid, verdict.reason, after.attempts) == (False, Reason.INCORRECT, 2)
+    assert after.status_at(clock()) == Status.PENDING
+    # Now it is one guess of several: counted and asked about like any.
+    again, verdict = delegated.stack.verify()(guess, remaining)
+    assert (verdict.valid, again.attempts) == (True, 3)

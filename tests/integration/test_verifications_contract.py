@@ -613,9 +613,7 @@ def test_a_guess_at_a_code_that_was_replaced_is_not_confirmed_alone(
     verification = delegated(verifications)
     mine = guess(verification)
     after, _ = judged(verifications, mine)
-    verifications.adopt(
-        after, replace(after, code_mac=WRONG_MAC, verifier=None, verifier_ref=None)
-    )
+    verifications.adopt(after, replace(after, code_mac=WRONG_MAC, verifier=None, verifier_ref=None))
     _, verdict = confirmed(verifications, mine, alone=True)
     assert verdict == Verdict(False, Reason.INCORRECT)
     record = verifications.read(verification.token)

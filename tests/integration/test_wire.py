@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 from verification import aws
 from verification.domain.codes import report_mac
-from verification.domain.identifiers import ReportToken, parse_id
+from verification.domain.identifiers import ReportToken, parse_id, parse_report_token
 from verification.domain.report import Report
 from verification.domain.verification import Channel, Delivery, Details
 from verification.errors import (
     IdempotencyConflict,
     LimitExceeded,
     NotFound,
+    TemporarilyUnavailable,
     VerifierUnavailable,
 )
-from verification.operations.verify import VerifyCommand
+from verification.operations.verify import ASK_AGAIN, VerifyCommand
 from verification.storage import table
 from verification.storage.directory import ClientRecord, Secret, hash_secret, write_client
 from verification.wiring import Stack, clock
@@ -225,9 +226,11 @@ def test_verify_takes_one_call_whatever_the_outcome(
         ("already_verified", 1),
         ("canceled", 1),
         ("repeated", 1),
+        ("repeated at once", 2),
+        ("asked about again", 3),
     ],
 )
-def test_verify_of_a_verifiers_code_takes_two_calls_or_one_where_it_has_no_say(
+def test_verify_of_a_verifiers_code_takes_two_calls_one_where_it_has_no_say_three_to_ask_again(
     warm: Any, vendor: Vendor, outcome: str, updates: int
 ) -> None:
     stack, calls = warm()
@@ -244,18 +247,28 @@ def test_verify_of_a_verifiers_code_takes_two_calls_or_one_where_it_has_no_say(
         stack.delete()(CLIENT.id, verification_id, remaining)
     if outcome == "repeated":
         verify(command, remaining)
+    if outcome in ("repeated at once", "asked about again"):
+        vendor.down.add(to)
+        with pytest.raises(VerifierUnavailable):
+            verify(command, remaining)
+        vendor.down.remove(to)
+    if outcome == "asked about again":
+        verify = replace(verify, clock=lambda: clock() + ASK_AGAIN * 1000)
     calls.clear()
     asked = len(vendor.asked_about(to))
     if outcome == "unavailable":
         vendor.down.add(to)
         with pytest.raises(VerifierUnavailable):
             verify(command, remaining)
+    elif outcome == "repeated at once":
+        with pytest.raises(TemporarilyUnavailable):
+            verify(command, remaining)
     else:
         verdict = verify(command, remaining)[1]
-        valid = outcome in ("correct", "repeated")
+        valid = outcome in ("correct", "repeated", "asked about again")
         assert (verdict.valid, verdict.reason) == (valid, None if valid else outcome)
     assert calls == {"dynamodb.UpdateItem": updates}
-    asks = outcome in ("correct", "incorrect", "unavailable")
+    asks = outcome in ("correct", "incorrect", "unavailable", "asked about again")
     assert len(vendor.asked_about(to)) - asked == int(asks)
 
 
@@ -263,8 +276,9 @@ def report(stack: Stack, verification_id: str, delivery: Delivery) -> Report:
     """What `sns` would report of the first send, had it a report address."""
     parsed = parse_id(verification_id)
     assert parsed
-    mac = report_mac(stack._identity_key(), verification_id, 1, "sns")
-    return Report("sns", delivery, token=str(ReportToken(parsed, 1, mac)))
+    began = stack.lookup().one(CLIENT.id, verification_id).verification.created_at
+    mac = report_mac(stack._identity_key(), verification_id, began, 1, "sns")
+    return Report("sns", delivery, token=str(ReportToken(parsed, 1, began, mac)))
 
 
 @pytest.mark.parametrize(
@@ -289,8 +303,9 @@ def test_a_report_takes_one_update_and_of_no_delivery_one_query_more(
 ) -> None:
     stack, calls = warm()
     verification_id, _ = begin(real_place, stack, fallback=fallback)
+    told = report(stack, verification_id, delivery)
     calls.clear()
-    stack.take_report()(report(stack, verification_id, delivery))
+    stack.take_report()(told)
     assert calls == expected
     assert stack.lookup().one(CLIENT.id, verification_id).delivery_at(clock()) == delivery
 
@@ -312,11 +327,14 @@ def test_a_made_up_report_takes_no_call(real_place: Place, warm: Any) -> None:
     stack, calls = warm()
     verification_id, _ = begin(real_place, stack)
     good = report(stack, verification_id, Delivery.UNDELIVERED)
+    token = parse_report_token(good.token or "")
+    assert token
     calls.clear()
     for made_up in (
         replace(good, token="nothing"),
-        replace(good, token=f"{verification_id}-1-{'a' * 26}"),
-        replace(good, token=str(good.token).replace("-1-", "-2-")),
+        replace(good, token=str(replace(token, mac=bytes(16)))),
+        replace(good, token=str(replace(token, number=2))),
+        replace(good, token=str(replace(token, began=token.began - 1))),
         replace(good, provider="messente"),
     ):
         stack.take_report()(made_up)

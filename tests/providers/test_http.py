@@ -616,8 +616,7 @@ def test_nothing_else_is_success(status: int) -> None:
         (199, ProviderSilent),
         *((status, ProviderRefused) for status in (300, 301, 302, 304, 307, 308)),
         *((status, ProviderRefused) for status in (400, 401, 402, 403, 404, 405, 409, 422, 499)),
-        (429, ProviderUnavailable),
-        (503, ProviderUnavailable),
+        *((status, ProviderUnavailable) for status in (408, 425, 429, 503)),
         *((status, ProviderSilent) for status in (500, 501, 502, 504, 520, 599, 600, 999)),
     ],
 )

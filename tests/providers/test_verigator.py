@@ -430,7 +430,7 @@ def test_after_a_lost_answer_it_may_have_ended_well(
     httpserver: HTTPServer, verifier: VerigatorVerifier
 ) -> None:
     answer(httpserver, f"PUT {AUTH}", {"message": "not found"}, 404)
-    assert failure_of_check(verifier, repeated=True) == (ProviderRefused, "http_404")
+    assert failure_of_check(verifier, repeated=True) == (ProviderSilent, "http_404")
 
 
 def test_a_cancel_asks_nobody(httpserver: HTTPServer, verifier: VerigatorVerifier) -> None:

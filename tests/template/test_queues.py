@@ -5,7 +5,7 @@ from verification.api.queue import LOOK_ROOM
 from verification.operations.sending import lease
 from verification.operations.start import LOOK_AFTER
 
-from .loading import FUNCTIONS, of_type
+from .loading import FUNCTIONS, STACK, of_type
 
 QUEUES = of_type("AWS::SQS::Queue")
 MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
@@ -56,6 +56,14 @@ def test_a_whole_batch_fits_into_the_time_of_its_consumer(mapping: str) -> None:
 
 
 @each_mapping
+def test_one_message_at_a_time_so_that_each_may_take_all_of_its_consumers_time(
+    mapping: str,
+) -> None:
+    """Behind a slow look the others would come back each time, and end as dead letters."""
+    assert MAPPINGS[mapping]["BatchSize"] == 1
+
+
+@each_mapping
 def test_a_batch_is_answered_message_by_message(mapping: str) -> None:
     assert MAPPINGS[mapping]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -63,6 +71,12 @@ def test_a_batch_is_answered_message_by_message(mapping: str) -> None:
 @pytest.mark.parametrize("queue", QUEUES)
 def test_messages_rest_encrypted(queue: str) -> None:
     assert QUEUES[queue]["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_an_output_leads_to_each_queue(queue: str) -> None:
+    """docs/operations.md looks into them by it."""
+    assert STACK["Outputs"][f"{queue}Url"]["Value"] == {"Ref": queue}
 
 
 def test_the_first_look_at_a_send_comes_after_its_lease() -> None:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectTimeoutError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from verification import catalogue
 from verification.catalogue import CLASSES, SERVICES, Catalogue
 from verification.domain.verification import Channel
@@ -218,7 +218,9 @@ def test_wrong_settings_that_were_put_right_are_good_without_a_deployment() -> N
 @pytest.mark.parametrize("name", sorted(VERIFIERS))
 def test_a_verifier_is_found_by_its_name(name: str) -> None:
     shelf = Shelf()
-    assert shelf.catalogue.verifier(name) is shelf.catalogue.get(name)
+    found = shelf.catalogue.verifier(name)
+    assert isinstance(found, Verifier) and found.name == name
+    assert shelf.telemetry.events == []
 
 
 @pytest.mark.parametrize(
@@ -243,6 +245,43 @@ def test_a_secret_that_is_no_object_lets_the_other_providers_work() -> None:
     assert shelf.catalogue.get("sns").name == "sns"
     (event,) = shelf.telemetry.events
     assert "messente" in str(event) and PASSWORD not in str(event)
+
+
+def test_a_secret_of_bytes_costs_those_that_need_it_alone() -> None:
+    shelf = Shelf(routes="sms=messente,sns")
+    shelf.manager.text = None
+    assert shelf.refusal("messente") == "settings_wrong"
+    assert shelf.catalogue.get("sns").name == "sns"
+    ((kind, event, fields),) = shelf.telemetry.events
+    problem = "The secret providers must be a JSON object."
+    assert (kind, event) == ("warn", "provider_settings_wrong")
+    assert fields == {"key": "messente", "problem": problem}
+    shelf.write(OWN)
+    assert shelf.catalogue.get("messente").name == "messente"
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException"])
+def test_a_secret_that_may_not_be_read_costs_those_that_need_it_alone(code: str) -> None:
+    shelf = Shelf(routes="sms=messente,sns")
+    answer: Any = {"Error": {"Code": code, "Message": PASSWORD}}
+    shelf.manager.failing = ClientError(answer, "GetSecretValue")
+    assert shelf.refusal("messente") == "settings_unreadable"
+    assert shelf.catalogue.get("sns").name == "sns"
+    assert shelf.telemetry.events == [
+        ("warn", "provider_settings_wrong", {"key": "messente", "problem": code})
+    ]
+    shelf.manager.failing = None
+    assert shelf.catalogue.get("messente").name == "messente"
+
+
+def test_a_renewal_that_cannot_be_changes_nothing() -> None:
+    shelf = Shelf()
+    made = shelf.catalogue.get("messente")
+    answer: Any = {"Error": {"Code": "AccessDeniedException"}}
+    shelf.manager.failing = ClientError(answer, "GetSecretValue")
+    shelf.clock.advance(60)
+    assert shelf.catalogue.renew("messente") is False
+    assert shelf.catalogue.get("messente") is made
 
 
 def test_a_provider_that_needs_no_secret_is_not_renewed() -> None:

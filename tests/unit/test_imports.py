@@ -31,8 +31,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         AWS | {"pydantic", "requests", "urllib3"},
     ),
     "catalogue": (
-        {"aws", "errors", "operations", "providers", "settings", "storage"},
-        {"pydantic"},
+        {"aws", "domain", "errors", "operations", "providers", "settings", "storage"},
+        {"botocore", "pydantic"},
     ),
     "api": (
         {"domain", "errors", "operations", "telemetry", "api"},

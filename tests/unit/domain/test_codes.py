@@ -24,6 +24,7 @@ from verification.domain.codes import (
 
 KEY = bytes(range(32))
 ID = "a" + "q" * 26
+BEGAN = 1_800_000_000_000  # epoch milliseconds
 SAMPLES = 1_000_000
 
 
@@ -123,18 +124,20 @@ def test_macs_stay_what_they_are() -> None:
 
 
 def test_a_reports_mac_stays_what_it_is() -> None:
-    assert report_mac(KEY, ID, 1, "messente").hex() == "4543eb8204aa7a8098a2716fd938da11"
+    assert report_mac(KEY, ID, BEGAN, 1, "messente").hex() == "278d83ab637b0b67d66f25541232cb27"
 
 
-def test_key_id_number_and_provider_each_make_another_mac_of_a_report() -> None:
+def test_key_id_beginning_number_and_provider_each_make_another_mac_of_a_report() -> None:
     inputs = [
-        (KEY, ID, 1, "messente"),
-        (KEY[::-1], ID, 1, "messente"),
-        (KEY, ID[:-1] + "r", 1, "messente"),
-        (KEY, "b" + ID[1:], 1, "messente"),
-        (KEY, ID, 2, "messente"),
-        (KEY, ID, 1, "messente-verify"),
-        (KEY, ID, 1, ""),
+        (KEY, ID, BEGAN, 1, "messente"),
+        (KEY[::-1], ID, BEGAN, 1, "messente"),
+        (KEY, ID[:-1] + "r", BEGAN, 1, "messente"),
+        (KEY, "b" + ID[1:], BEGAN, 1, "messente"),
+        (KEY, ID, BEGAN + 1, 1, "messente"),
+        (KEY, ID, 1, BEGAN, "messente"),
+        (KEY, ID, BEGAN, 2, "messente"),
+        (KEY, ID, BEGAN, 1, "messente-verify"),
+        (KEY, ID, BEGAN, 1, ""),
     ]
     found = {report_mac(*each) for each in inputs}
     assert len(found) == len(inputs) and {len(mac) for mac in found} == {16}

@@ -68,17 +68,19 @@ def test_reading_never_raises(text: str) -> None:
     st.binary(min_size=16, max_size=16),
     st.sampled_from("az09"),
     st.integers(1, 999),
+    st.integers(0, 10**14 - 1),
 )
 def test_a_report_token_is_read_as_it_was_written(
-    bits: bytes, mac: bytes, kid: str, number: int
+    bits: bytes, mac: bytes, kid: str, number: int, began: int
 ) -> None:
-    made = ReportToken(VerificationId(kid, make_token(bits)), number, mac)
+    made = ReportToken(VerificationId(kid, make_token(bits)), number, began, mac)
     assert parse_report_token(str(made)) == made
-    assert str(made).isascii() and len(str(made)) <= 58  # as a path and as a vendor's reference
+    assert str(made).isascii() and len(str(made)) <= 73  # as a path and as a vendor's reference
 
 
 MAC = "q" * 26
-REPORT = f"a{TOKEN}-1-{MAC}"
+BEGAN = 1_800_000_000_000
+REPORT = f"a{TOKEN}-1-{BEGAN}-{MAC}"
 
 
 @pytest.mark.parametrize(
@@ -89,21 +91,29 @@ REPORT = f"a{TOKEN}-1-{MAC}"
         "--",
         f"a{TOKEN}",
         f"a{TOKEN}-1",
-        f"a{TOKEN}-1-",
-        f"a{TOKEN}--{MAC}",
-        f"a{TOKEN}-x-{MAC}",
-        f"a{TOKEN}-1-{MAC[:-1]}",
-        f"a{TOKEN}-1-{MAC}q",
-        f"a{TOKEN}-1-{MAC}-",
-        f"a{TOKEN}-1-{MAC.upper()}",
-        f"A{TOKEN}-1-{MAC}",
-        f"a{TOKEN}-1-{MAC[:-1]}1",
-        f"a{TOKEN}-1-{MAC[:-1]}=",
-        f"a{TOKEN}--1-{MAC}",
-        f"a{TOKEN}-1.5-{MAC}",
-        f"a{TOKEN}-1234-{MAC}",
-        f"a{TOKEN}-" + "9" * 10_000 + f"-{MAC}",
-        f"a{TOKEN}-\u0661-{MAC}",
+        f"a{TOKEN}-1-{MAC}",
+        f"a{TOKEN}-1-{BEGAN}",
+        f"a{TOKEN}-1-{BEGAN}-",
+        f"a{TOKEN}--{BEGAN}-{MAC}",
+        f"a{TOKEN}-x-{BEGAN}-{MAC}",
+        f"a{TOKEN}-1--{MAC}",
+        f"a{TOKEN}-1-x-{MAC}",
+        f"a{TOKEN}-1-{BEGAN}-{MAC[:-1]}",
+        f"a{TOKEN}-1-{BEGAN}-{MAC}q",
+        f"a{TOKEN}-1-{BEGAN}-{MAC}-",
+        f"a{TOKEN}-1-{BEGAN}-{MAC.upper()}",
+        f"A{TOKEN}-1-{BEGAN}-{MAC}",
+        f"a{TOKEN}-1-{BEGAN}-{MAC[:-1]}1",
+        f"a{TOKEN}-1-{BEGAN}-{MAC[:-1]}=",
+        f"a{TOKEN}--1-{BEGAN}-{MAC}",
+        f"a{TOKEN}-1--{BEGAN}-{MAC}",
+        f"a{TOKEN}-1.5-{BEGAN}-{MAC}",
+        f"a{TOKEN}-1234-{BEGAN}-{MAC}",
+        f"a{TOKEN}-1-{'9' * 15}-{MAC}",
+        f"a{TOKEN}-" + "9" * 10_000 + f"-{BEGAN}-{MAC}",
+        f"a{TOKEN}-1-" + "9" * 10_000 + f"-{MAC}",
+        f"a{TOKEN}-\u0661-{BEGAN}-{MAC}",
+        f"a{TOKEN}-1-\u0661-{MAC}",
         f"{REPORT}\n",
         f" {REPORT}",
         f"{REPORT}\x00",
@@ -117,7 +127,7 @@ def test_what_cannot_be_a_report_token_is_none(text: str) -> None:
     assert parse_report_token(text) is None
 
 
-@given(st.text() | st.from_regex(r"[a-z0-9-]{50,60}", fullmatch=True))
+@given(st.text() | st.from_regex(r"[a-z0-9-]{65,75}", fullmatch=True))
 def test_reading_a_report_token_never_raises(text: str) -> None:
     parsed = parse_report_token(text)
     assert parsed is None or len(parsed.mac) == 16

@@ -258,6 +258,8 @@ def test_the_channels_to_fall_back_on_are_those_asked_for_else_its_own() -> None
 
 
 VOICE = make_try(channel=Channel.VOICE)
+VOICE_LATER = make_try(Outcome.UNAVAILABLE, channel=Channel.VOICE)
+VOICE_SILENT = make_try(Outcome.UNKNOWN, channel=Channel.VOICE)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +273,10 @@ VOICE = make_try(channel=Channel.VOICE)
         ("sms,voice,viber", Channel.VOICE, (make_send(),), Channel.VIBER),  # just claimed
         ("sms,voice", Channel.VOICE, (make_send(),), None),
         ("sms,voice,viber", Channel.VIBER, (make_send(),), Channel.VOICE),  # asked for by hand
+        # "not now" was no turn
+        ("sms,voice,viber", Channel.SMS, (make_send(REJECTED, VOICE_LATER),), Channel.VOICE),
+        ("sms,voice,viber", Channel.SMS, (make_send(REJECTED, VOICE_SILENT),), Channel.VIBER),
+        ("sms,voice,viber", Channel.VOICE, (make_send(UNAVAILABLE),), Channel.SMS),
     ],
 )
 def test_the_next_channel_is_the_first_that_nobody_was_asked_for(
@@ -288,16 +294,16 @@ EVERY_STATUS = (PENDING, EXPIRED, VERIFIED, FAILED, CANCELED)
     ("one", "report", "deliveries"),
     [
         # pending, expired, verified, failed, canceled
+        # a code that was typed back did arrive, by this send or another, whatever comes late
         (ACCEPTED, None, "accepted unknown accepted accepted accepted"),
         (ACCEPTED, DELIVERED, "delivered delivered delivered delivered delivered"),
-        # a code that was typed back did arrive, whatever comes late
         (ACCEPTED, UNDELIVERED, "undelivered undelivered accepted undelivered undelivered"),
-        (SILENT, None, "unknown unknown unknown unknown unknown"),
+        (SILENT, None, "unknown unknown accepted unknown unknown"),
         (SILENT, DELIVERED, "delivered delivered delivered delivered delivered"),
-        (SILENT, UNDELIVERED, "undelivered undelivered unknown undelivered undelivered"),
-        (REJECTED, None, "undelivered undelivered undelivered undelivered undelivered"),
-        (UNAVAILABLE, None, "queued unknown unknown unknown unknown"),
-        (None, None, "queued unknown unknown unknown unknown"),  # lost, or not recorded yet
+        (SILENT, UNDELIVERED, "undelivered undelivered accepted undelivered undelivered"),
+        (REJECTED, None, "undelivered undelivered accepted undelivered undelivered"),
+        (UNAVAILABLE, None, "queued unknown accepted unknown unknown"),
+        (None, None, "queued unknown accepted unknown unknown"),  # lost, or not recorded yet
     ],
 )
 def test_the_delivery_of_every_outcome_report_and_status(
@@ -310,6 +316,7 @@ def test_the_delivery_of_every_outcome_report_and_status(
 
 SENT = make_send(claimed=CLAIMED)
 SECOND = make_send(REJECTED, number=2, claimed=CLAIMED)
+LATER = make_send(UNAVAILABLE, number=2, claimed=CLAIMED)
 
 
 @pytest.mark.parametrize(
@@ -318,6 +325,10 @@ SECOND = make_send(REJECTED, number=2, claimed=CLAIMED)
         (Record(replace(PENDING, sent_at=NOW), sends=(SENT,)), Delivery.QUEUED),
         (Record(replace(PENDING, sends=2), sends=(SENT,)), Delivery.QUEUED),
         (Record(replace(PENDING, sends=2), sends=(SENT, SECOND)), Delivery.ACCEPTED),
+        (Record(replace(PENDING, sends=2), sends=(SENT, LATER)), Delivery.QUEUED),
+        # it was typed back while a re-send was "not now": the one before has arrived
+        (Record(replace(VERIFIED, sends=2), sends=(SENT, LATER)), Delivery.ACCEPTED),
+        (Record(replace(VERIFIED, sends=2), sends=(SENT, SECOND)), Delivery.ACCEPTED),
     ],
 )
 def test_the_delivery_is_that_of_the_last_send_that_was_not_rejected(

@@ -17,7 +17,7 @@ from verification.errors import (
     VerifierUnavailable,
 )
 from verification.operations.ports import Order
-from verification.operations.verify import VerifyCommand
+from verification.operations.verify import ASK_AGAIN, VerifyCommand
 
 from tests.fakes.clock import plenty
 from tests.fakes.providers import FakeMessenger, FakeVerifier
@@ -206,6 +206,7 @@ def test_a_repeat_after_no_answer_asks_again_without_counting(
     for _ in range(2):
         with pytest.raises(VerifierUnavailable):
             delegated.guess(code, "k-1")
+        delegated.stack.clock.advance(ASK_AGAIN)
     delegated.verifier.check_failing = None
     assert delegated.guess(code, "k-1") == (verdict, 1)
     assert delegated.asked == [(code, False), (code, True), (code, True)]
@@ -241,8 +242,100 @@ def test_an_answer_that_cannot_be_settled_is_asked_for_again(step: str, right: b
     with pytest.raises(TemporarilyUnavailable):
         delegated.guess(code, "k-1")
     del delegated.stack.verifications.failing[step]
+    delegated.stack.clock.advance(ASK_AGAIN)
     assert delegated.guess(code, "k-1") == (VALID if right else INCORRECT, 1)
     assert delegated.asked == [(code, False), (code, True)]
+
+
+@pytest.mark.parametrize("waited", [0, 9.999])
+def test_a_verifier_is_asked_about_the_same_guess_at_most_every_ten_seconds(waited: float) -> None:
+    delegated = Delegated()
+    delegated.verifier.check_failing = DOWN
+    for _ in range(2):  # the first time, and ten seconds later
+        with pytest.raises(VerifierUnavailable):
+            delegated.guess(delegated.code, "k-1")
+        delegated.stack.clock.advance(10)
+    delegated.verifier.check_failing = None
+    with pytest.raises(VerifierUnavailable):
+        delegated.verifier.check_failing = DOWN
+        delegated.guess(delegated.code, "k-1")
+    delegated.verifier.check_failing = None
+    delegated.stack.clock.advance(waited)
+    with pytest.raises(TemporarilyUnavailable) as early:
+        delegated.guess(delegated.code, "k-1")
+    assert (early.value.status, early.value.retry_after) == (503, 10)
+    assert len(delegated.asked) == 3
+    delegated.stack.clock.advance(10 - waited)
+    assert delegated.guess(delegated.code, "k-1") == (VALID, 1)
+    assert len(delegated.asked) == 4
+
+
+def ask_while(delegated: Delegated, happens: Callable[[], object]) -> None:
+    """Have something happen while the verifier is asked the next time."""
+    check = delegated.verifier.check
+
+    def check_meanwhile(*args: object, **named: object) -> Reason | None:
+        delegated.verifier.check = check  # type: ignore[method-assign]  # back as it was
+        happens()
+        return check(*args, **named)  # type: ignore[arg-type]  # passed on as they came
+
+    delegated.verifier.check = check_meanwhile  # type: ignore[method-assign]  # a race
+
+
+def test_of_many_repeats_at_once_one_asks() -> None:
+    delegated = Delegated()
+    delegated.verifier.check_failing = DOWN
+    with pytest.raises(VerifierUnavailable):
+        delegated.guess(delegated.code, "k-1")
+    delegated.verifier.check_failing = None
+    delegated.stack.clock.advance(ASK_AGAIN)
+
+    def repeat() -> None:
+        with pytest.raises(TemporarilyUnavailable):
+            delegated.guess(delegated.code, "k-1")
+
+    ask_while(delegated, repeat)
+    assert delegated.guess(delegated.code, "k-1") == (VALID, 1)
+    assert len(delegated.asked) == 2
+
+
+def test_a_repeat_with_other_guesses_around_is_not_said_to_be_alone() -> None:
+    delegated = Delegated()
+    delegated.guess(WRONG)
+    delegated.verifier.check_failing = DOWN
+    with pytest.raises(VerifierUnavailable):
+        delegated.guess(delegated.code, "k-1")
+    delegated.verifier.check_failing = None
+    delegated.stack.clock.advance(ASK_AGAIN)
+    assert delegated.guess(delegated.code, "k-1") == (VALID, 2)
+    assert [repeated for _, repeated in delegated.asked] == [False] * 3
+
+
+def test_a_wrong_repeat_is_not_confirmed_by_what_another_guess_has_brought_about() -> None:
+    delegated = Delegated()
+    delegated.verifier.check_failing = DOWN
+    with pytest.raises(VerifierUnavailable):
+        delegated.guess(WRONG, "k-1")
+    delegated.stack.clock.advance(ASK_AGAIN)
+
+    def guess_right_and_hear_nothing() -> None:
+        with pytest.raises(VerifierUnavailable):
+            delegated.guess(delegated.code, "k-2")
+        delegated.verifier.check_failing = None
+        delegated.verifier.code = WRONG  # "it has ended well", whichever guess is meant
+
+    ask_while(delegated, guess_right_and_hear_nothing)
+    assert delegated.guess(WRONG, "k-1") == (INCORRECT, 2)
+    assert delegated.status == Status.PENDING
+
+
+@pytest.mark.parametrize("reason", [Reason.INCORRECT, Reason.EXPIRED, Reason.EXHAUSTED])
+def test_a_repeat_hears_the_verifiers_own_reason_again(reason: Reason) -> None:
+    delegated = Delegated()
+    delegated.verifier.reason = reason
+    assert delegated.guess(WRONG, "k-1") == (no(reason), 1)
+    assert delegated.guess(WRONG, "k-1") == (replace(no(reason), repeated=True), 1)
+    assert len(delegated.asked) == 1
 
 
 def resend(delegated: Delegated, channel: Channel) -> None:
@@ -267,6 +360,23 @@ def test_a_send_by_a_verifier_after_a_messenger_makes_its_code_the_one() -> None
     assert delegated.guess(delegated.our_code) == (INCORRECT, 1)
     assert delegated.guess(delegated.code) == (VALID, 2)
     assert [ref for ref, _, _ in delegated.verifier.asked] == ["verifier-2"] * 2
+
+
+def test_a_guess_that_was_wrong_never_becomes_right_by_itself() -> None:
+    delegated = Delegated()
+    assert delegated.guess(delegated.our_code, "k-1") == (INCORRECT, 1)
+    resend(delegated, Channel.VOICE)
+    assert delegated.status == Status.PENDING
+    # It is a guess like every other now, and counts as one.
+    assert delegated.guess(delegated.our_code, "k-1") == (VALID, 2)
+
+
+def test_a_resend_by_the_same_provider_forgets_no_guess() -> None:
+    delegated = Delegated()
+    resend(delegated, Channel.VOICE)
+    assert delegated.guess(WRONG, "k-1") == (INCORRECT, 1)
+    resend(delegated, Channel.VOICE)
+    assert delegated.guess(WRONG, "k-1") == (replace(INCORRECT, repeated=True), 1)
 
 
 def test_a_send_that_nobody_took_leaves_the_code_as_it_was() -> None:

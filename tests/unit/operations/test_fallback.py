@@ -86,7 +86,8 @@ class Falling:
         self.stack.clock.now = end
 
     def report(self, delivery: Delivery, number: int = 1, provider: str = "sms") -> None:
-        send = SendId(self.record.verification.token, number)
+        verification = self.record.verification
+        send = SendId(verification.token, number, verification.created_at)
         self.stack.verifications.record_report(send, Report(provider, delivery), self.stack.clock())
 
     def fed_back(self) -> list[tuple[str, bool]]:

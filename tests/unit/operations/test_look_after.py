@@ -13,6 +13,7 @@ from verification.operations.ports import SEND_ROOM
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
+from tests.fakes.providers import FakeMessenger
 from tests.fakes.stack import FakeStack, start_command
 from tests.fakes.watches import Watch
 
@@ -193,6 +194,61 @@ def test_what_may_have_been_sent_is_tried_once_more_and_not_again(lost: bool) ->
     watched.run(3600)
     assert watched.stack.journal.count("send") == 1
     assert watched.record.verification.take_overs == 1
+
+
+def test_of_many_silent_providers_two_are_asked_and_nobody_later() -> None:
+    messengers = [FakeMessenger(name) for name in ("one", "two", "three")]
+    stack = FakeStack(providers=messengers)
+    for messenger in messengers:
+        messenger.failing = ProviderSilent(messenger.name, "ReadTimeoutError")
+    record = stack.start(start_command(), plenty).record
+    assert [one.provider for one in record.sends[0].tries] == ["one", "two"]
+    for messenger in messengers:
+        messenger.failing = None
+    stack.clock.advance(20)
+    stack.look_after(record.verification.token, record.verification.sent_at, 0, plenty)
+    assert [messenger.sent for messenger in messengers] == [[], [], []]
+
+
+def test_after_a_crash_one_silent_provider_is_the_last_that_is_asked() -> None:
+    one, two = FakeMessenger("one"), FakeMessenger("two")
+    stack = FakeStack(providers=[one, two])
+    one.failing = KeyboardInterrupt()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        stack.start(start_command(), plenty)
+    (watch,) = stack.watches.queued
+    one.failing = ProviderSilent("one", "ReadTimeoutError")
+    stack.clock.advance(20)
+    stack.look_after(watch.token, watch.claimed, 0, plenty)
+    assert two.sent == []
+    record = stack.verifications.read(watch.token)
+    assert record and [one.provider for one in record.sends[0].tries] == ["one"]
+
+
+def test_the_first_five_retries_are_free_and_each_later_one_counts_as_a_send() -> None:
+    watched = Watched(unavailable=True, validity=3600, sends="3/24h")  # one was the start's
+    name = str(watched.record.verification.id)
+    warning = ("warn", "retry_over_limit", {"verification_id": name})
+    for tries in range(7):
+        watched.stack.clock.advance(20)
+        (queued,) = watched.look(tries=tries)
+        assert queued == watched.watch(queued.delay, tries + 1)
+    assert warning not in watched.stack.telemetry.events
+    watched.stack.messenger.failing = None
+    watched.stack.clock.advance(20)
+    (void,) = watched.look(tries=7)
+    assert watched.stack.telemetry.events[-1] == warning
+    # That was the end: nothing was claimed, and no look is left that would find a claim.
+    assert watched.look(void.claimed, void.tries) == []
+    assert watched.codes == []
+
+
+def test_a_free_retry_is_made_though_the_limit_is_used_up() -> None:
+    watched = Watched(unavailable=True, validity=3600, sends="1/24h")
+    watched.stack.messenger.failing = None
+    watched.stack.clock.advance(20)
+    watched.look(tries=4)
+    assert len(watched.codes) == 1
 
 
 def test_a_send_in_flight_is_not_tried_beside() -> None:

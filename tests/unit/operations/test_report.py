@@ -9,7 +9,7 @@ from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
 from tests.fakes.providers import FakeMessenger
-from tests.fakes.stack import FakeStack, start_command
+from tests.fakes.stack import RETENTION, FakeStack, start_command
 from tests.fakes.watches import Watch
 
 DELIVERED, UNDELIVERED = Delivery.DELIVERED, Delivery.UNDELIVERED
@@ -87,17 +87,18 @@ def test_a_token_is_for_one_provider_one_send_and_one_verification() -> None:
     other_token = reported.messenger.sent[1].order.report_token("followed")
     reported.forget()
     token = reported.token()
-    name, number, mac = token.split("-")
-    other_name, _, other_mac = other_token.split("-")
+    name, number, began, mac = token.split("-")
+    other_name, _, _, other_mac = other_token.split("-")
     last = "b" if mac[0] == "a" else "a"
     for provider, wrong in (
         ("other", token),
         ("followed", reported.token(provider="other")),
-        ("followed", f"{name}-2-{mac}"),
-        ("followed", f"{other_name}-1-{mac}"),
-        ("followed", f"{name}-1-{other_mac}"),
-        ("followed", f"b{name[1:]}-1-{mac}"),
-        ("followed", f"{name}-1-{last}{mac[1:]}"),
+        ("followed", f"{name}-2-{began}-{mac}"),
+        ("followed", f"{name}-1-{int(began) + 1}-{mac}"),
+        ("followed", f"{other_name}-1-{began}-{mac}"),
+        ("followed", f"{name}-1-{began}-{other_mac}"),
+        ("followed", f"b{name[1:]}-1-{began}-{mac}"),
+        ("followed", f"{name}-1-{began}-{last}{mac[1:]}"),
     ):
         for delivery in (DELIVERED, UNDELIVERED):
             reported.stack.take_report(Report(provider, delivery, wrong))
@@ -219,6 +220,48 @@ def test_a_report_that_comes_before_its_send_is_recorded_counts() -> None:
     token = stack.start(start_command(), plenty).record.verification.token
     record = stack.verifications.read(token)
     assert record and record.delivery_at(stack.clock()) == DELIVERED
+
+
+class TwoLives:
+    """An id that was used again after its end, by the same Idempotency-Key."""
+
+    def __init__(self) -> None:
+        self.messenger = FakeMessenger("followed")
+        self.stack = FakeStack(providers=[self.messenger])
+        for _ in range(2):
+            self.stack.clock.advance(300 + RETENTION)
+            command = start_command(idempotency_key="k", fallback=(Channel.VOICE,))
+            self.verification = self.stack.start(command, plenty).record.verification
+        self.stack.watches.queued.clear()
+
+    @property
+    def orders(self) -> list[Order]:
+        return [sent.order for sent in self.messenger.sent]
+
+    def take(self, life: int, delivery: Delivery) -> Delivery:
+        """Take a report on the send of a life; returns what the second one says then."""
+        token = self.orders[life - 1].report_token("followed")
+        self.stack.take_report(Report("followed", delivery, token))
+        record = self.stack.lookup.one("shop", str(self.verification.id))
+        return record.delivery_at(self.stack.clock())
+
+
+def test_the_second_life_of_an_id_has_other_keys_and_other_tokens() -> None:
+    first, second = TwoLives().orders
+    assert first.key[:28] == second.key[:28] and first.key != second.key
+    assert first.report_token("followed") != second.report_token("followed")
+
+
+@pytest.mark.parametrize("old", [DELIVERED, UNDELIVERED])
+@pytest.mark.parametrize("new", [DELIVERED, UNDELIVERED])
+def test_a_report_on_the_first_life_changes_nothing_in_the_second(
+    old: Delivery, new: Delivery
+) -> None:
+    lives = TwoLives()
+    assert lives.take(1, old) == Delivery.ACCEPTED
+    assert lives.stack.watches.queued == []
+    assert lives.take(2, new) == new
+    assert lives.take(1, old) == new
 
 
 def test_a_report_on_what_was_not_taken_says_nothing() -> None:

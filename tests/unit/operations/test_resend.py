@@ -28,6 +28,7 @@ from verification.errors import (
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
+from tests.fakes.providers import FakeMessenger
 from tests.fakes.stack import RETENTION, FakeStack, start_command
 from tests.fakes.watches import Watch
 
@@ -213,6 +214,33 @@ def test_a_channel_that_cannot_be_is_refused(to: str, channel: Channel, message:
     (fault,) = refused.value.faults
     assert (fault.field, fault.message) == ("channel", message)
     assert started.stack.journal == ["read"]
+
+
+def test_a_resend_goes_on_by_the_channel_that_only_said_not_now() -> None:
+    sms, voice = FakeMessenger("sms", [Channel.SMS]), FakeMessenger("voice", [Channel.VOICE])
+    sms.failing = ProviderRejected("sms", "bad_number")
+    voice.failing = ProviderUnavailable("voice", "503")
+    stack = FakeStack(providers=[sms, voice])
+    record = stack.start(start_command(fallback=(Channel.VOICE,)), plenty).record
+    assert record.sends[0].outcome == Outcome.UNAVAILABLE
+    voice.failing = None
+    stack.clock.advance(30)
+    sent = stack.resend("shop", str(record.verification.id), None, plenty)
+    assert [(one.channel, one.outcome) for one in sent.sends[-1].tries] == [
+        ("sms", "rejected"),
+        ("voice", "accepted"),
+    ]
+    assert sent.verification.channel == Channel.VOICE
+
+
+def test_a_resend_that_is_not_made_does_not_hide_that_the_code_arrived() -> None:
+    started = Started()
+    started.stack.clock.advance(30)
+    started.stack.messenger.failing = ProviderUnavailable("fake", "503")
+    now = started.stack.clock
+    assert started.resend().delivery_at(now()) == Delivery.QUEUED
+    assert started.guess(started.codes[0])
+    assert started.stack.lookup.one("shop", started.id).delivery_at(now()) == Delivery.ACCEPTED
 
 
 def test_sends_count_against_the_destinations_limit() -> None:

@@ -1,9 +1,11 @@
 """Sending: what a provider gets, fall-back of providers and channels, whose code counts."""
 
+import re
+
 import pytest
 from verification.domain.codes import report_mac
 from verification.domain.identifiers import parse_report_token
-from verification.domain.verification import Channel, Details, Outcome, Record
+from verification.domain.verification import Channel, Delivery, Details, Outcome, Record
 from verification.errors import (
     DeliveryFailed,
     ProviderRefused,
@@ -36,9 +38,10 @@ def asked(record: Record, number: int = 1) -> list[tuple[str, str, str]]:
 def test_a_provider_gets_all_that_it_may_need_to_know() -> None:
     stack = FakeStack()
     record = stack.start(start_command(details=Details(sender="Shop")), plenty).record
-    name = str(record.verification.id)
+    name, began = str(record.verification.id), record.verification.created_at
     (first,) = (sent.order for sent in stack.messenger.sent)
-    assert (first.key, first.to, first.country) == (f"{name}-1", "+31612345678", "NL")
+    assert (first.key, first.to, first.country) == (f"{name}-1-{began}", "+31612345678", "NL")
+    assert re.fullmatch("[A-Za-z0-9-]{1,64}", first.key)  # as vendors take them
     assert (first.channel, first.sender, first.locale) == (SMS, "Shop", "nl")
     assert (first.validity, first.code_length, first.max_attempts) == (300, 6, 5)
     code = first.code()
@@ -48,7 +51,8 @@ def test_a_provider_gets_all_that_it_may_need_to_know() -> None:
     stack.clock.advance(60.5)
     stack.resend("shop", name, VOICE, plenty)
     second = stack.messenger.sent[1].order
-    assert (second.key, second.channel, second.validity) == (f"{name}-2", VOICE, 240)  # rounded up
+    assert (second.key, second.channel) == (f"{name}-2-{began}", VOICE)
+    assert second.validity == 240  # rounded up
     assert second.code() == code
 
 
@@ -59,7 +63,8 @@ def test_the_key_is_the_same_when_the_same_send_is_tried_again() -> None:
     stack.messenger.failing = None
     stack.clock.advance(20)
     stack.look_after(record.verification.token, record.verification.sent_at, 0, plenty)
-    assert [sent.order.key for sent in stack.messenger.sent] == [f"{record.verification.id}-1"]
+    key = f"{record.verification.id}-1-{record.verification.created_at}"
+    assert [sent.order.key for sent in stack.messenger.sent] == [key]
 
 
 def test_a_report_token_is_for_one_send_by_one_provider() -> None:
@@ -67,8 +72,10 @@ def test_a_report_token_is_for_one_send_by_one_provider() -> None:
     record = stack.start(start_command(), plenty).record
     (order,) = (sent.order for sent in stack.messenger.sent)
     token = parse_report_token(order.report_token("fake"))
-    assert token and (token.id, token.number) == (record.verification.id, 1)
-    assert token.mac == report_mac(identity_key(), str(record.verification.id), 1, "fake")
+    found = record.verification
+    assert token and (token.id, token.number) == (found.id, 1)
+    assert token.began == found.created_at
+    assert token.mac == report_mac(identity_key(), str(found.id), found.created_at, 1, "fake")
     assert order.report_token("other") != order.report_token("fake")
 
 
@@ -175,6 +182,21 @@ def look(stack: FakeStack, token: str, seconds: float = 20) -> None:
     stack.look_after(token, record.verification.sent_at, 0, plenty)
 
 
+@pytest.mark.parametrize("error", [NO, ProviderRefused("one", "401")])
+def test_what_may_have_been_sent_stays_unknown_when_all_say_no_later(
+    error: ProviderRejected,
+) -> None:
+    stack, (one,) = stack_of("one")
+    one.failing = SILENT
+    token = stack.start(start_command(), plenty).record.verification.token
+    one.failing = error
+    look(stack, token)
+    found = stack.verifications.read(token)
+    assert found and [outcome for _, _, outcome in asked(found)] == ["unknown", "rejected"]
+    assert found.sends[0].outcome == Outcome.UNKNOWN
+    assert found.delivery_at(stack.clock()) == Delivery.UNKNOWN
+
+
 def test_a_provider_that_failed_a_send_before_is_asked_after_the_others() -> None:
     stack, (one, two) = stack_of("one", "two")
     one.failing = LATER
@@ -230,9 +252,9 @@ def test_a_verifiers_try_that_was_not_taken_adopts_nothing() -> None:
 def test_only_providers_whose_reports_say_nothing_else_are_followed() -> None:
     for name, send in (("followed", True), ("other", False)):
         stack, (messenger,) = stack_of(name)
-        token = stack.start(start_command(), plenty).record.verification.token
+        started = stack.start(start_command(), plenty).record.verification
         found = stack.verifications.find_send(name, f"{name}-1")
-        assert found == (SendId(token, 1) if send else None)
+        assert found == (SendId(started.token, 1, started.created_at) if send else None)
 
 
 @pytest.mark.parametrize("step", ["adopt", "follow", "record_send"])

@@ -1,5 +1,6 @@
 """Providers on AWS: what all have in common; SNS, SES and the sandbox in full."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -310,7 +311,9 @@ def on_the_wire(client: Any, answer: Callable[[], AWSResponse]) -> list[str]:
     [
         (ConnectTimeoutError(endpoint_url="x"), UNAVAILABLE),
         (EndpointConnectionError(endpoint_url="x"), UNAVAILABLE),
-        (SSLError(endpoint_url="x", error=OSError()), REFUSED),
+        (SSLError(endpoint_url="x", error=ssl.SSLCertVerificationError(1, "expired")), REFUSED),
+        (SSLError(endpoint_url="x", error=ssl.SSLEOFError(8, "cut")), UNAVAILABLE),
+        (SSLError(endpoint_url="x", error=OSError()), UNAVAILABLE),
         (NoCredentialsError(), REFUSED),
         (ReadTimeoutError(endpoint_url="x"), SILENT),
         (ConnectionClosedError(endpoint_url="x"), SILENT),

@@ -10,7 +10,7 @@ from verification.aws import make_client
 from verification.domain.identifiers import VerificationId
 from verification.domain.limits import Charge, Limit
 from verification.domain.report import Report
-from verification.domain.verification import Channel, Delivery, Guess
+from verification.domain.verification import Channel, Delivery, Guess, Reason
 from verification.errors import TemporarilyUnavailable
 from verification.operations.ports import SEND_ROOM, SendId
 from verification.storage import table
@@ -37,8 +37,9 @@ WRITES: dict[str, Callable[[DynamoDbVerifications], object]] = {
     "record_send": lambda t: t.record_send(SHOWN, SEND),
     "adopt": lambda t: t.adopt(SHOWN, replace(SHOWN, channel=Channel.VOICE)),
     "confirm": lambda t: t.confirm(GUESS),
-    "dismiss": lambda t: t.dismiss(GUESS),
-    "record_report": lambda t: t.record_report(SendId(SHOWN.token, 1), REPORT, NOW),
+    "dismiss": lambda t: t.dismiss(GUESS, Reason.INCORRECT),
+    "ask_again": lambda t: t.ask_again(GUESS, NOW),
+    "record_report": lambda t: t.record_report(SendId(SHOWN.token, 1, NOW), REPORT, NOW),
 }
 each_write = pytest.mark.parametrize("write", WRITES)
 

@@ -139,18 +139,18 @@ class LookAfter:
             wait = seconds_until(seen.lease_until, now)
             self.watches.watch(token, claimed, wait, tries)
         elif last is None or (last.outcome == Outcome.UNKNOWN and not last.delivery):
-            # It may have been sent, so this is done once: one duplicate at the most.
+            # It may have been sent, so this ends after MAX_DOUBTS.
             if record.doubts < MAX_DOUBTS:
                 self._try_again(record, seen.take_overs + 1, tries, remaining)
             else:
-                self._go_on(record, last, remaining)
+                self._go_on(record, last, tries, remaining)
         elif last.outcome == Outcome.UNAVAILABLE:
             if record.next_channel and _may_send_by_itself(seen) and _is_due(seen, last, now):
-                self._go_on(record, last, remaining)
+                self._go_on(record, last, tries, remaining)
             else:
                 self._try_again(record, seen.take_overs, tries, remaining)
         elif last.outcome != Outcome.REJECTED:
-            self._go_on(record, last, remaining)
+            self._go_on(record, last, tries, remaining)
         else:
             self._await_end(record)
 
@@ -168,15 +168,16 @@ class LookAfter:
             self._claim_and_send(record, claim, charges, wait, tries + 1, remaining)
         except LimitExceeded:
             self.telemetry.warn("retry_over_limit", verification_id=str(seen.id))
+            self._await_end(record)
 
-    def _go_on(self, record: Record, last: Send | None, remaining: Remaining) -> None:
+    def _go_on(self, record: Record, last: Send | None, tries: int, remaining: Remaining) -> None:
         """Send by itself when it is time, or wait until then, or for the end."""
         seen, now = record.verification, self.clock()
         channel = record.next_channel if seen.channels else seen.channel
         if last is None or channel is None or not _may_send_by_itself(seen):
             self._await_end(record)
         elif _is_due(seen, last, now):
-            self._send_by_itself(record, last, channel, remaining)
+            self._send_by_itself(record, last, channel, tries, remaining)
         elif seen.resend_after is None:  # a report may come, and brings a look of its own
             self._await_end(record)
         else:
@@ -184,7 +185,7 @@ class LookAfter:
             self.watches.watch(seen.token, seen.sent_at, seconds_until(due, now))
 
     def _send_by_itself(
-        self, record: Record, last: Send, channel: Channel, remaining: Remaining
+        self, record: Record, last: Send, channel: Channel, tries: int, remaining: Remaining
     ) -> None:
         seen, now = record.verification, self.clock()
         claim = Claim(seen.sends + 1, channel, now, lease(now, remaining), automatic=True)
@@ -194,7 +195,7 @@ class LookAfter:
         except LimitExceeded:
             self.telemetry.warn("automatic_send_over_limit", verification_id=str(seen.id))
             if last.outcome == Outcome.UNAVAILABLE:  # paid for already
-                self._try_again(record, seen.take_overs, 0, remaining)
+                self._try_again(record, seen.take_overs, tries, remaining)
             else:
                 self._await_end(record)
 

@@ -9,7 +9,7 @@
 
     2xx        taken; {"id": "…"}, if there is such an answer, is the id of the message
     422        no to this message; {"code": "…"} may say why, here and in every other refusal
-    429, 503   not now, and nothing was sent
+    408, 425, 429, 503   not now, and nothing was sent
     other 3xx, 4xx    no to all messages: the address, the signature, our account there
     other 5xx         nobody knows whether it was sent
 

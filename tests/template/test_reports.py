@@ -24,6 +24,8 @@ DETAIL_TYPES = {
     "Email Delivered",
     "Email Bounced",
     "Email Rejected",
+    "Email Rendering Failed",
+    "Email Rendering Failed",
 }
 
 

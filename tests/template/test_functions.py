@@ -1,6 +1,7 @@
 """Every function: its own code, role, log group and alarm."""
 
 import pytest
+from verification.operations.verify import ASK_AGAIN
 
 from tests.local import ROOT
 
@@ -76,6 +77,10 @@ def test_a_function_has_an_alarm_on_its_errors(function: str) -> None:
 @each_function
 def test_a_function_ends_before_api_gateway_gives_up(function: str) -> None:
     assert FUNCTIONS[function]["Timeout"] < API_PATIENCE
+
+
+def test_a_verifier_is_asked_again_only_when_nobody_can_be_asking_it_still() -> None:
+    assert FUNCTIONS["VerifyFunction"]["Timeout"] <= ASK_AGAIN
 
 
 def test_no_deployment_stands_behind_an_alias_or_a_version() -> None:

@@ -25,7 +25,6 @@ DETAIL_TYPES = {
     "Email Bounced",
     "Email Rejected",
     "Email Rendering Failed",
-    "Email Rendering Failed",
 }
 
 

@@ -78,3 +78,30 @@ def test_an_address_may_have_500_characters() -> None:
     longest = "https://vendor.example/" + "a" * 477
     assert len(longest) == 500
     assert READ.validate_python(longest) == longest
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://\u017fhop.example",
+        "https://shop\u0131.example",
+        "https://ven\tdor.example",
+        "https://ven\ndor.example",
+        " https://vendor.example",
+        "https://vendor.example/a\r\nb",
+        "https://vendor.example/\x00",
+        "https://vendor.example/a b",
+        "https://vendor.example?",
+        "https://vendor.example#",
+        "https://a..example",
+        "https://vendor.example:the-password",
+        "https://[the-password",
+        "https://vendor.example:99999",
+        "https://vendor.example:0",
+    ],
+)
+def test_what_is_no_plain_address_is_refused_without_quoting_it(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(BaseUrl).validate_python(url)
+    (fault,) = refused.value.errors(include_url=False, include_input=False)
+    assert "password" not in fault["msg"]

@@ -117,9 +117,11 @@ class Send:
 
     @property
     def taken(self) -> Try:
-        """The try that counts: the last that was accepted, else the last."""
-        accepted = [one for one in self.tries if one.outcome == Outcome.ACCEPTED]
-        return (accepted or self.tries)[-1]
+        """The try that counts: the last that was accepted, or may have been, else the last."""
+        for outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN):
+            if found := [one for one in self.tries if one.outcome == outcome]:
+                return found[-1]
+        return self.tries[-1]
 
     @property
     def delivery(self) -> Delivery | None:

@@ -23,9 +23,9 @@ from .ports import (
     Verifiers,
 )
 
-# Seconds after which a verifier is asked about the same guess again, when its answer got lost: more
-# than an answer takes, so that of many repeats at once only one asks.
-ASK_AGAIN = 10
+# Seconds after which a verifier is asked about the same guess again, when its answer got lost: the
+# timeout of the function `verify`, so that nobody is still asking.
+ASK_AGAIN = 15
 
 
 @dataclass(frozen=True, slots=True)

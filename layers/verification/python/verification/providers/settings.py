@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|[0-9a-f:]+", re.I)
+_LABEL = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*|[0-9a-f:]+")
+_VISIBLE = re.compile(r"[!-~]+")  # ASCII
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -22,14 +24,17 @@ class ProviderSettings(BaseModel):
 
 
 def _check_url(url: str) -> str:
-    parts = urlsplit(url)
-    plain = parts.scheme == "http" and parts.hostname in _LOOPBACK
-    if not _HOST.fullmatch(parts.hostname or "") or not (parts.scheme == "https" or plain):
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # its own words would repeat the address
+        raise ValueError("should have a host, and a port of 1 to 65535") from None
+    host = parts.hostname or ""
+    plain = parts.scheme == "http" and host in _LOOPBACK
+    if not _HOST.fullmatch(host) or port == 0 or not (parts.scheme == "https" or plain):
         raise ValueError("should begin with https:// and a host")
-    if parts.port == 0:  # a wrong one is a ValueError of its own
-        raise ValueError("should have no port 0")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("should have no credentials, query or fragment")
+    if not _VISIBLE.fullmatch(url) or set("?#") & set(url) or parts.username or parts.password:
+        raise ValueError("should have no credentials, query, fragment, space or control character")
     return url.rstrip("/")
 
 

@@ -137,7 +137,7 @@ def arns(stack: Stack) -> dict[str, str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _nothing_from_the_queue(stack: Stack) -> Iterator[None]:
-    """Its looks would run in processes that are ended here, and fail by roles that lack something."""
+    """Its looks would run in processes that are ended here, under roles that lack something."""
     client = stack.aws("lambda")
     found = client.list_event_source_mappings(FunctionName=stack.functions["resend"])
     [mapping] = found["EventSourceMappings"]

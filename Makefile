@@ -8,6 +8,7 @@ VENV := .venv/.complete
 PYTHON := .venv/bin/python
 TESTS := tests # or some of them: make test TESTS=tests/unit
 PORT :=
+ROUTES :=
 
 # The tools find each other, and the layers' Makefiles their Python, in the virtual environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -25,7 +26,7 @@ help: ## List the targets.
 
 .PHONY: up
 up: $(VENV) ## Run the whole service on this machine; PORT=4566 unless you say otherwise.
-	@$(PYTHON) -m tests.local up $(if $(PORT),--port $(PORT))
+	@$(PYTHON) -m tests.local up $(if $(PORT),--port $(PORT)) $(if $(ROUTES),--routes "$(ROUTES)")
 
 .PHONY: down
 down: $(VENV) ## Stop what `make up` started.

@@ -18,6 +18,7 @@ def main() -> int:
     commands.add_parser("build", help="build functions and layers")
     upping = commands.add_parser("up", help="run the whole service on this machine")
     upping.add_argument("--port", type=port, help="port of 127.0.0.1, 4566 if not given")
+    upping.add_argument("--routes", help="which providers carry what; see docs/providers.md")
     commands.add_parser("down", help="stop it")
     commands.add_parser("demo", help="use it as a program would")
     making = commands.add_parser("client", help="create another client of it")
@@ -30,7 +31,7 @@ def main() -> int:
             with step("Building functions and layers with SAM"):
                 build()
         elif arguments.command == "up":
-            up(arguments.port)
+            up(arguments.port, arguments.routes)
         elif arguments.command == "down":
             down()
         elif arguments.command == "client":

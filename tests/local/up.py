@@ -22,10 +22,11 @@ NUMBER = "+31612345678"
 NUMBER_IN_URL = NUMBER.replace("+", "%2B")
 
 
-def up(port: int | None) -> None:
+def up(port: int | None, routes: str | None = None) -> None:
     """Build, start, deploy, and say how to use it; a second time, bring it up to date.
 
     `port` is where the emulator listens; None for where it listens already, or the default.
+    `routes` go in place of those in deploy.PARAMETERS.
     """
     running = running_emulator()
     check_port(running, port)
@@ -34,7 +35,7 @@ def up(port: int | None) -> None:
     local = running or start_emulator(port or DEFAULT_PORT)
     try:
         with step("Deploying template.yaml with SAM"):
-            outputs = deploy(local.url)
+            outputs = deploy(local.url, parameters={"Routes": routes} if routes else None)
         with step("Waiting for the API"):
             stack = with_client(local.url, outputs)
         save(stack, STACK_FILE)

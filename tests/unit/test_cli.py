@@ -319,10 +319,17 @@ def test_the_providers_settings_are_checked_where_they_are_or_in_a_file(
     assert operator.secret.reads == 1
 
 
-def test_the_providers_that_routes_name_need_settings_too(operator: Operator) -> None:
+def test_the_providers_that_routes_name_need_settings_too(
+    operator: Operator, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty.json"
+    empty.write_text('{"aws-sms": {}}')
     operator.secret.text = "{}"
     operator.stacks.routes = "sms=aws-sms,messagebird,sns; email=ses"
-    assert operator.fails("providers", "check") == "messagebird.access_key: Field required"
+    for command in (("check",), ("put", str(empty))):
+        said = operator.fails("providers", *command)
+        assert said == "messagebird.access_key: Field required"
+    assert operator.secret.text == "{}"
 
 
 def test_right_settings_of_providers_are_put_as_they_are(
@@ -330,7 +337,8 @@ def test_right_settings_of_providers_are_put_as_they_are(
 ) -> None:
     file = tmp_path / "providers.json"
     file.write_text(json.dumps(OWN, indent=3))
-    assert operator.runs("providers", "put", str(file)) == {"put": ["aws-sms", "messente"]}
+    printed = operator.runs("providers", "put", str(file))
+    assert printed == {"put": ["aws-sms", "messente"], "secret": "providers"}
     assert operator.secret.text == file.read_text()
 
 

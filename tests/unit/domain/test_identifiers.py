@@ -94,6 +94,7 @@ REPORT = f"a{TOKEN}-1-{BEGAN}-{MAC}"
         f"a{TOKEN}-1-{MAC}",
         f"a{TOKEN}-1-{BEGAN}",
         f"a{TOKEN}-1-{BEGAN}-",
+        f"{REPORT[:-1]}r",  # the same bytes in another spelling
         f"a{TOKEN}--{BEGAN}-{MAC}",
         f"a{TOKEN}-x-{BEGAN}-{MAC}",
         f"a{TOKEN}-1--{MAC}",

@@ -147,11 +147,12 @@ def check_providers(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def put_providers(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Check the providers' settings in a file, and give them to the stack."""
+    """Check the providers' settings in a file, and give them to the stack in place of its own."""
     text = _provider_settings(arguments)
-    checked = _check_settings(text)
-    _secrets_manager().put_secret_value(SecretId=_providers_secret(arguments), SecretString=text)
-    return {"put": checked}
+    checked = _check_settings(text, _routed(arguments))
+    secret = _providers_secret(arguments)
+    _secrets_manager().put_secret_value(SecretId=secret, SecretString=text)
+    return {"put": checked, "secret": secret}
 
 
 def register_verigator_service(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -70,4 +70,5 @@ def parse_report_token(text: str) -> ReportToken | None:
         return None
     mac = base64.b32decode(match["mac"].upper() + "======")
     verification_id = VerificationId(match["id"][0], match["id"][1:])
-    return ReportToken(verification_id, int(match["number"]), int(match["began"]), mac)
+    token = ReportToken(verification_id, int(match["number"]), int(match["began"]), mac)
+    return token if str(token) == text else None  # one spelling each: Base32 has spare bits

@@ -3,6 +3,9 @@
 import random
 import re
 import secrets
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from verification.domain.destination import Destination
@@ -10,6 +13,7 @@ from verification.domain.policy import Client, Profile
 from verification.domain.verification import Channel
 from verification.operations.start import StartCommand
 from verification.operations.verify import VerifyCommand
+from verification.wiring import Stack, clock
 
 CLIENT = Client("shop-a2345678", Profile("Shop"))
 
@@ -53,6 +57,21 @@ def start_command(to: str, **changes: Any) -> StartCommand:
 def guess_command(verification_id: str, code: str, **changes: Any) -> VerifyCommand:
     """A guess by the same client."""
     return VerifyCommand(CLIENT.id, verification_id, code, **changes)
+
+
+def resend_at_once(stack: Stack, verification_id: str) -> Counter[str]:
+    """Ask for 20 sends at the same moment, late enough for one; how often each answer came."""
+    resend = replace(stack.resend(), clock=lambda: clock() + 60_000)
+
+    def attempt(_: int) -> str:
+        try:
+            resend(CLIENT.id, verification_id, None, remaining)
+        except Exception as error:
+            return getattr(error, "code", repr(error))
+        return "sent"
+
+    with ThreadPoolExecutor(20) as pool:
+        return Counter(pool.map(attempt, range(20)))
 
 
 def code_in(message: str) -> str:

@@ -28,6 +28,7 @@ from tests.integration.commands import (
     a_key,
     guess_command,
     remaining,
+    resend_at_once,
     start_command,
     wrong,
 )
@@ -250,17 +251,7 @@ def test_of_20_resends_at_once_the_vendor_makes_one_more_code_and_that_one_count
 ) -> None:
     delegated = started(place, vendor)
     verification_id = str(delegated.verification.id)
-    resend = replace(place.stack().resend(), clock=lambda: clock() + 60_000)  # not too early
-
-    def attempt(_: int) -> str:
-        try:
-            resend(CLIENT.id, verification_id, None, remaining)
-        except Exception as error:
-            return getattr(error, "code", repr(error))
-        return "sent"
-
-    with ThreadPoolExecutor(20) as pool:
-        outcomes = Counter(pool.map(attempt, range(20)))
+    outcomes = resend_at_once(place.stack(), verification_id)
     assert outcomes == {"sent": 1, "resend_too_early": 19}
     first, second = vendor.codes_to(delegated.to)
     assert delegated.judge(first)[1].reason == Reason.INCORRECT

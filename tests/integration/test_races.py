@@ -2,10 +2,9 @@
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 from verification.domain.verification import Reason
-from verification.wiring import Stack, clock
+from verification.wiring import Stack
 
 from tests.integration.commands import (
     CLIENT,
@@ -14,6 +13,7 @@ from tests.integration.commands import (
     code_in,
     guess_command,
     remaining,
+    resend_at_once,
     start_command,
     wrong,
 )
@@ -94,17 +94,7 @@ def test_of_20_starts_at_once_the_send_limit_lets_five_through(place: Place) -> 
 def test_of_20_resends_at_once_one_is_sent(place: Place) -> None:
     _, verification_id, code = started(place)
     later = place.stack()
-    resend = replace(later.resend(), clock=lambda: clock() + 60_000)  # not too early
-
-    def attempt(_: int) -> str:
-        try:
-            resend(CLIENT.id, verification_id, None, remaining)
-        except Exception as error:
-            return getattr(error, "code", repr(error))
-        return "sent"
-
-    with ThreadPoolExecutor(20) as pool:
-        outcomes = Counter(pool.map(attempt, range(20)))
+    outcomes = resend_at_once(later, verification_id)
     assert outcomes == {"sent": 1, "resend_too_early": 19}
     record = later.lookup().one(CLIENT.id, verification_id)
     texts = place.texts_to(record.verification.to or "")

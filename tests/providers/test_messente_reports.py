@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verification.api.reports.messente import MAX_BODY_BYTES, STATUSES, read
+from verification.api.reports.bodies import MAX_BODY_BYTES
+from verification.api.reports.messente import STATUSES, read
 from verification.domain.report import Report
 from verification.domain.verification import Delivery
 

@@ -16,7 +16,7 @@ from .aws import error_code, make_client
 from .domain.verification import Reason
 from .errors import ConfigurationError, ProviderRefused, ProviderUnavailable, TemporarilyUnavailable
 from .operations.ports import Messenger, Order, Remaining, Telemetry, Verifier
-from .providers.routing import Offer
+from .providers.routing import Offer, ask_renewed
 from .settings import Settings
 from .storage.secrets import StoredProviderSettings
 
@@ -191,12 +191,11 @@ class _Renewing:
         self._ask(lambda verifier: verifier.cancel(ref, remaining))
 
     def _ask[T](self, ask: Callable[[Verifier], T]) -> T:
-        try:
-            return ask(cast(Verifier, self.catalogue.get(self.name)))
-        except ProviderRefused:
-            if not self.catalogue.renew(self.name):
-                raise
-        return ask(cast(Verifier, self.catalogue.get(self.name)))
+        return ask_renewed(
+            self.catalogue,
+            self.name,
+            lambda: ask(cast(Verifier, self.catalogue.get(self.name))),
+        )
 
 
 class WrongSettings(ValueError):

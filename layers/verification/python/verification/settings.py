@@ -4,6 +4,7 @@ Each is read and checked when it is asked for, so a function needs only its own.
 stops at INIT with a sentence that names it.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -66,7 +67,7 @@ class Settings:
             self._limits("destination_short_code_guesses", "SHORT_CODE_GUESS_LIMITS"),
         )
 
-    @property
+    @functools.cached_property
     def routes(self) -> Routes:
         return self._read("ROUTES", lambda text: parse_routes(text, _calling_code))
 

@@ -4,6 +4,14 @@ from dataclasses import dataclass
 
 from .verification import Delivery
 
+MAX_ID = 256  # characters
+
+
+def vendor_id(value: object) -> str | None:
+    """A vendor's id of a message as we keep it, 1 to 256 printable characters; None else."""
+    fits = isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
+    return str(value) if fits else None
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -56,9 +56,9 @@ class TakeReport:
 
     def _fall_back(self, send: SendId) -> None:
         record = self.verifications.read(send.token)
-        seen = record.verification if record else None
-        if record is None or seen is None or not record.next_channel:
+        if record is None or record.next_channel is None:
             return
+        seen = record.verification
         is_last = (seen.created_at, seen.sends) == (send.began, send.number)
         if is_last and seen.status_at(self.clock()) == Status.PENDING:
             self.watches.watch(send.token, seen.sent_at, _SOON)

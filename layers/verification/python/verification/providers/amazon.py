@@ -7,6 +7,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, SSLError
 
 from ..aws import NO_ANSWER, error_code, is_not_now, is_unavailable
+from ..domain.report import vendor_id
 from ..errors import (
     ProviderError,
     ProviderRefused,
@@ -17,7 +18,6 @@ from ..errors import (
 from .tls import is_untrusted
 
 MAX_CODE = 64  # characters of a vendor code that are kept
-MAX_ID = 256  # characters
 
 # What botocore's parsers raise on an answer that has not the shape it should have.
 _SENSELESS = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -76,10 +76,10 @@ def message_id(provider: str, answer: Mapping[str, Any], name: str) -> str:
     Raises:
         ProviderSilent: there is none, or it is not 1 to 256 printable characters.
     """
-    value = answer.get(name)
-    if not (isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()):
+    found = vendor_id(answer.get(name))
+    if found is None:
         raise ProviderSilent(provider, "NoMessageId")
-    return value
+    return found
 
 
 def _read(provider: str, error: ClientError, rejections: Collection[str]) -> ProviderError:

@@ -71,13 +71,22 @@ class Answer:
         Raises:
             ProviderSilent: there is none: the vendor may have done it or not.
         """
+        found = self._object()
+        if found is None:
+            raise ProviderSilent(self.provider, f"http_{self.status}_not_json")
+        return found
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The JSON object in a body that need not be one; empty where it is none."""
+        return self._object() or {}
+
+    def _object(self) -> dict[str, Any] | None:
         try:
             value = json.loads(self.body)
         except (ValueError, RecursionError):
-            value = None
-        if not isinstance(value, dict):
-            raise ProviderSilent(self.provider, f"http_{self.status}_not_json")
-        return value
+            return None
+        return value if isinstance(value, dict) else None
 
     def error(self, vendor_code: str | None = None) -> ProviderError:
         """What an answer that is no success means, as far as HTTP's status tells.
@@ -95,6 +104,11 @@ class Answer:
         if 300 <= self.status < 500:
             return ProviderRefused(self.provider, code)
         return ProviderSilent(self.provider, code)
+
+
+def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A request with the vendor's own defaults where we have nothing to say."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 class HttpApi:

@@ -17,10 +17,11 @@ Errors have numbers, several in one answer, each with the parameter it is about:
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
+from ..domain.report import vendor_id
 from ..domain.texts import LANGUAGE_OF_COUNTRY
 from ..domain.verification import Channel
 from ..errors import (
@@ -31,10 +32,9 @@ from ..errors import (
     ProviderUnavailable,
 )
 from ..operations.ports import Order, Remaining
-from .http import Answer, HttpApi
-from .settings import BaseUrl, ProviderSettings, Secret
+from .http import Answer, HttpApi, without_none
+from .settings import BaseUrl, HeaderSecret, ProviderSettings
 
-MAX_ID = 256  # characters
 MAX_SPOKEN = 1_000  # characters of a voice message
 
 # The vendor's list. The first of a language speaks to the regions that have none of their own.
@@ -63,12 +63,6 @@ _OF_ONE_MESSAGE = ("recipient", "recipients", "body")
 _GRAVEST_FIRST = (ProviderSilent, ProviderRefused, ProviderUnavailable, ProviderRejected)
 
 
-def _check_access_key(key: SecretStr) -> SecretStr:
-    if not re.fullmatch("[!-~]+", key.get_secret_value()):  # it goes into a header
-        raise ValueError("should be printable ASCII without spaces")
-    return key
-
-
 class Account(ProviderSettings):
     """Settings that `messagebird` and `messagebird-verify` share.
 
@@ -80,7 +74,7 @@ class Account(ProviderSettings):
         voice: that reads the message.
     """
 
-    access_key: Annotated[Secret, AfterValidator(_check_access_key)]
+    access_key: HeaderSecret
     base_url: BaseUrl = "https://rest.messagebird.com"
     originator: str = Field(default="Code", pattern=r"^(\+?[0-9]{1,15}|[ -~]{1,11})$")
     voice_originator: str | None = Field(default=None, pattern=r"^\+?[0-9]{1,15}$")
@@ -164,10 +158,10 @@ class MessageBirdMessenger:
         answer = self._api.call("POST", path, order.remaining, json=request)
         if not answer.is_success:
             raise error_of(answer)
-        message_id = answer.json().get("id")
-        if not _is_id(message_id):
+        message_id = vendor_id(answer.json().get("id"))
+        if message_id is None:
             raise ProviderSilent(self.name, "no_message_id")
-        return str(message_id)
+        return message_id
 
     def _message(self, order: Order) -> dict[str, Any]:
         settings = self._settings
@@ -201,11 +195,6 @@ class MessageBirdMessenger:
             "reportUrl": self._api.report_url(order),
         }
         return without_none(request)
-
-
-def without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    """A request with MessageBird's own defaults where we have nothing to say."""
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def msisdn(number: str) -> str:
@@ -270,11 +259,8 @@ class Fault:
 
 
 def faults_of(answer: Answer) -> list[Fault]:
-    """The errors in an answer; none in an empty one, or a page of HTML."""
-    try:
-        errors = answer.json().get("errors")
-    except ProviderSilent:  # then HTTP's status has to tell
-        return []
+    """The errors in an answer; none in an empty one, or a page of HTML: then its status tells."""
+    errors = answer.fields.get("errors")
     return [
         Fault(error["code"], _name(error.get("parameter")), _text(error.get("description")))
         for error in (errors if isinstance(errors, list) else [])
@@ -304,7 +290,3 @@ def _text(value: object) -> str:
 def _name(value: object) -> str | None:
     """A parameter's name, to be kept beside the code; nothing that could be more than that."""
     return _text(value) if re.fullmatch("[A-Za-z]{1,20}", _text(value)) else None
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()

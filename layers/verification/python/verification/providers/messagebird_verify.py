@@ -16,7 +16,7 @@ from pydantic import Field
 from ..domain.verification import Channel, Reason
 from ..errors import ProviderRefused, ProviderSilent
 from ..operations.ports import Order, Remaining, Terms
-from .http import Answer
+from .http import Answer, without_none
 from .messagebird import (
     Account,
     MessageBirdApi,
@@ -26,7 +26,6 @@ from .messagebird import (
     msisdn,
     sms_originator,
     voice_originator,
-    without_none,
 )
 
 _PLACEHOLDER = "%token"

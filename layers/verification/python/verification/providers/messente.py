@@ -17,13 +17,12 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from ..domain.report import vendor_id
 from ..domain.verification import Channel
 from ..errors import ProviderError, ProviderRefused, ProviderRejected, ProviderSilent
 from ..operations.ports import Order
-from .http import Answer, HttpApi
+from .http import Answer, HttpApi, without_none
 from .settings import BaseUrl, ProviderSettings, Secret, Text
-
-MAX_ID = 256  # characters
 
 _CHANNELS = frozenset({Channel.SMS, Channel.VIBER, Channel.WHATSAPP})
 _SERVER_ERROR = "104"
@@ -114,10 +113,10 @@ class MessenteMessenger:
         )
         if not answer.is_success:
             raise _error(answer)
-        omnimessage_id = answer.json().get("omnimessage_id")
-        if not _is_id(omnimessage_id):
+        message_id = vendor_id(answer.json().get("omnimessage_id"))
+        if message_id is None:
             raise ProviderSilent(self.name, "no_message_id")
-        return str(omnimessage_id)
+        return message_id
 
     def _request(self, order: Order) -> dict[str, Any]:
         settings = self._settings
@@ -133,7 +132,7 @@ class MessenteMessenger:
             "text_store": settings.text_store,
             "dlr_url": self._report_address(order, channels),
         }
-        return _without_none(request)
+        return without_none(request)
 
     def _message(self, order: Order, channel: Channel) -> dict[str, Any]:
         settings = self._settings
@@ -149,7 +148,7 @@ class MessenteMessenger:
                 "text": order.render(channel).text,
                 "autoconvert": settings.autoconvert,
             }
-        return _without_none(message)
+        return without_none(message)
 
     def _filled_template(self, order: Order) -> dict[str, Any]:
         template = self._settings.whatsapp_template
@@ -178,14 +177,6 @@ def _shares(validity: int, count: int, fallback_after: int) -> list[int]:
     return [early] * (count - 1) + [max(1, validity - early * (count - 1))]
 
 
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
-
-
 def _error(answer: Answer) -> ProviderError:
     """What an answer that is no success means.
 
@@ -206,10 +197,7 @@ def _error(answer: Answer) -> ProviderError:
 
 def _complaints(answer: Answer) -> list[tuple[str, set[str]]]:
     """The codes in an answer, each with the names in its `source`; none in a page of HTML."""
-    try:
-        errors = answer.json().get("errors")
-    except ProviderSilent:
-        return []
+    errors = answer.fields.get("errors")
     return [
         (str(error["code"]), set(re.findall(r"\w+", str(error.get("source")))))
         for error in (errors if isinstance(errors, list) else [])

@@ -1,6 +1,6 @@
 """The providers of each channel and country, asked in order until one takes the send."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,6 +69,25 @@ class Providers(Protocol):
         ...
 
 
+def ask_renewed[T](
+    providers: Providers,
+    name: str,
+    ask: Callable[[], T],
+    has_time: Callable[[], bool] = lambda: True,
+) -> T:
+    """Ask a provider; once more where it refused us and its settings are new since we read them.
+
+    Raises:
+        ProviderError: as `ask`.
+    """
+    try:
+        return ask()
+    except ProviderRefused:
+        if not providers.renew(name) or not has_time():
+            raise
+    return ask()
+
+
 class Routing:
     """Routes of one stack.
 
@@ -87,19 +106,16 @@ class Routing:
         self._clock = clock
         self._circuit = Circuit(clock)
         self._offers: dict[str, Offer] = {}
+        known = frozenset(providers.names())
         for rule in routes.rules:
             for name in rule.providers:
-                if name not in self._carriers(rule.channel, among=(name,)):
-                    carriers = self._carriers(rule.channel, among=providers.names())
+                if name not in known or rule.channel not in providers.offer(name).channels:
+                    carriers = [n for n in known if rule.channel in providers.offer(n).channels]
                     raise ConfigurationError(
                         f"ROUTES sends {rule.channel} by {name}, but in this stack {rule.channel} "
                         f"goes by {' or '.join(sorted(carriers)) or 'nothing'}."
                     )
                 self._offers[name] = providers.offer(name)
-
-    def _carriers(self, channel: Channel, among: Iterable[str]) -> list[str]:
-        names = set(self._providers.names())
-        return [n for n in among if n in names and channel in self._providers.offer(n).channels]
 
     def serves(self, channel: Channel, to: str, country: str | None) -> bool:
         return bool(self._routes.providers(channel, to, country))
@@ -128,22 +144,18 @@ class Routing:
         if terms and terms.fault(order.code_length, order.validity, order.max_attempts):
             return self._failed(order, ProviderRejected(name, "outside_terms"))
         try:
-            done = self._ask_twice(name, order)
+            done = ask_renewed(
+                self._providers,
+                name,
+                lambda: self._ask(name, order),
+                has_time=lambda: order.remaining() >= SEND_ROOM,
+            )
         except ProviderError as error:
             done = self._failed(order, error)
         # A refused number tells nothing of the provider: it answers.
         well = done.outcome in (Outcome.ACCEPTED, Outcome.REJECTED) and not done.refused
         self._circuit.note(name, failed=not well)
         return done
-
-    def _ask_twice(self, name: str, order: Order) -> Try:
-        """Once more when it refused us and its settings are new since we read them."""
-        try:
-            return self._ask(name, order)
-        except ProviderRefused:
-            if not self._providers.renew(name) or order.remaining() < SEND_ROOM:
-                raise
-        return self._ask(name, order)
 
     def _ask(self, name: str, order: Order) -> Try:
         provider = self._providers.get(name)

@@ -38,9 +38,18 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _check_header(secret: SecretStr) -> SecretStr:
+    if not _VISIBLE.fullmatch(secret.get_secret_value()):
+        raise ValueError("should be printable ASCII without spaces")
+    return secret
+
+
 type BaseUrl = Annotated[str, Field(max_length=500), AfterValidator(_check_url)]
 """An https address without a slash at its end; http on this machine alone."""
 
 type Text = Annotated[str, Field(min_length=1, max_length=200)]
 type Secret = Annotated[SecretStr, Field(min_length=1, max_length=500)]
 """Never shown: not in errors, not in a log, not in a repr()."""
+
+type HeaderSecret = Annotated[Secret, AfterValidator(_check_header)]
+"""A secret that goes into a header as it is."""

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 
 from ..domain.codes import MAX_CODE_LENGTH, MIN_CODE_LENGTH, keyed_hash
 from ..domain.messages import MAX_VALIDITY
@@ -28,7 +28,7 @@ from ..errors import (
 )
 from ..operations.ports import Order, Remaining, Terms
 from .http import Answer, HttpApi
-from .settings import BaseUrl, ProviderSettings, Secret
+from .settings import BaseUrl, HeaderSecret, ProviderSettings
 
 NAME = "verigator"
 METHODS = ("sms", "totp")
@@ -36,12 +36,6 @@ MAX_LIST_BYTES = 4_000_000  # of a service's users: more than 20,000
 
 _ID = r"[A-Za-z0-9_-]{1,128}"  # goes into a path as it is
 _NO_TO_THIS_ONE = frozenset({400, 409, 422})  # all that differs between our requests is the number
-
-
-def _check_header(secret: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"[\x21-\x7e]+", secret.get_secret_value()):
-        raise ValueError("should be printable ASCII without spaces")
-    return secret
 
 
 class Account(ProviderSettings):
@@ -54,7 +48,7 @@ class Account(ProviderSettings):
     """
 
     username: Annotated[str, Field(pattern=r"^[\x21-\x39\x3b-\x7e]{1,200}$")]  # no colon
-    password: Annotated[Secret, AfterValidator(_check_header)]
+    password: HeaderSecret
     base_url: BaseUrl = "https://api.verigator.com/v1"
 
 

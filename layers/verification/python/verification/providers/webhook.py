@@ -35,13 +35,13 @@ from pydantic import (
     WrapValidator,
 )
 
+from ..domain.report import vendor_id
 from ..domain.verification import Channel
 from ..errors import ProviderError, ProviderRejected, ProviderSilent
 from ..operations.ports import SEND_ROOM, Order
 from .http import TOTAL_SECONDS, Answer, HttpApi
 from .settings import BaseUrl, ProviderSettings, Secret
 
-MAX_ID = 256  # characters
 MIN_SECRET, MAX_SECRET = 24, 64  # bytes; Standard Webhooks, "Signature scheme"
 
 _SECRET_PREFIX = "whsec_"  # noqa: S105 what every such secret begins with
@@ -128,7 +128,7 @@ class WebhookMessenger:
         answer = self._api.call("POST", self._url, order.remaining, headers=headers, data=body)
         if not answer.is_success:
             raise self._error(answer, order)
-        return _message_id(answer) or order.key
+        return vendor_id(answer.fields.get("id")) or order.key
 
     def _body(self, order: Order) -> bytes:
         message = order.render(order.channel)
@@ -168,24 +168,10 @@ def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
     return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
-def _message_id(answer: Answer) -> str | None:
-    found = _fields(answer).get("id")
-    fits = isinstance(found, str) and 0 < len(found) <= MAX_ID and found.isprintable()
-    return str(found) if fits else None
-
-
 def _vendor_code(answer: Answer, order: Order) -> str | None:
     """The other side's own code, unless it only repeats what must not be kept."""
-    found = _fields(answer).get("code")
+    found = answer.fields.get("code")
     if not (isinstance(found, str) and _VENDOR_CODE.fullmatch(found)):
         return None
     repeats = order.code() in found or order.to.lstrip("+") in found
     return None if repeats else found
-
-
-def _fields(answer: Answer) -> dict[str, Any]:
-    """The JSON object in an answer, which need not be one."""
-    try:
-        return answer.json()
-    except ProviderSilent:
-        return {}

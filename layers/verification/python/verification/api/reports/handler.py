@@ -3,7 +3,7 @@
 Over HTTP everybody gets the same answer, whether a report was good, old or made up.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -57,7 +57,7 @@ def _answer(
     telemetry: Telemetry,
 ) -> Answer:
     try:
-        for report in _read(event):
+        if report := _read(event):
             take(report)
     except TemporarilyUnavailable as error:  # the vendor says it again
         return problem(error, context.aws_request_id)
@@ -67,15 +67,14 @@ def _answer(
     return Answer(200, {"status": "ok"})
 
 
-def _read(event: Mapping[str, Any]) -> Iterator[Report]:
+def _read(event: Mapping[str, Any]) -> Report | None:
     path = event.get("pathParameters") or {}
     provider, token = path.get("provider", ""), path.get("token", "")
     reader = _READERS.get(_WEBHOOK if provider.startswith(f"{_WEBHOOK}-") else provider)
     try:
         body = raw_body(event)
     except ServiceError:
-        return
+        return None
     report = reader(token, event.get("queryStringParameters") or {}, body) if reader else None
-    if report:
-        # The token speaks for the provider that the address names, and for no other.
-        yield replace(report, provider=provider, token=token)
+    # The token speaks for the provider that the address names, and for no other.
+    return report and replace(report, provider=provider, token=token)

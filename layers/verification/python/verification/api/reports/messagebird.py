@@ -11,11 +11,10 @@ import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from ...domain.report import Report
+from ...domain.report import Report, vendor_id
 from ...domain.verification import Delivery
+from .bodies import MAX_BODY_BYTES
 
-MAX_BODY_BYTES = 65_536
-MAX_ID = 256  # characters
 _MAX_FIELDS = 100
 
 STATUSES: Mapping[str, Delivery | None] = {
@@ -55,7 +54,7 @@ def read(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
         provider="messagebird",
         delivery=delivery,
         token=token,
-        message_id=_id(fields.get("id")),
+        message_id=vendor_id(fields.get("id")),
         vendor_code=_vendor_code(str(status), delivery, fields.get("statusErrorCode")),
     )
 
@@ -75,11 +74,6 @@ def _form(body: bytes) -> Mapping[str, object]:
         return dict(parse_qsl(body.decode(errors="replace"), max_num_fields=_MAX_FIELDS))
     except ValueError:  # more fields than that
         return {}
-
-
-def _id(value: object) -> str | None:
-    fits = isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
-    return str(value) if fits else None
 
 
 def _vendor_code(status: str, delivery: Delivery, error: object) -> str:

@@ -8,15 +8,11 @@ Nobody but Messente knows the token in the address, so the signature that it add
 (`X-Messente-Signature`, with the API password as the key) is not needed.
 """
 
-import json
 from collections.abc import Mapping
-from typing import Any
 
-from ...domain.report import Report
+from ...domain.report import Report, vendor_id
 from ...domain.verification import Delivery
-
-MAX_BODY_BYTES = 65_536
-MAX_ID = 256  # characters
+from .bodies import read_object
 
 STATUSES: Mapping[str, Delivery | None] = {
     "ACK": None,  # the operator has it
@@ -44,7 +40,7 @@ def read(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
     Returns:
         None for what is no report, or none of an end: the message may still arrive.
     """
-    fields = _object(body)
+    fields = read_object(body)
     status = fields.get("status")
     delivery = STATUSES.get(status) if isinstance(status, str) else None
     last = query.get("last")
@@ -56,24 +52,9 @@ def read(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
         provider="messente",
         delivery=delivery,
         token=token,
-        message_id=_id(fields.get("omnimessage_id")),
+        message_id=vendor_id(fields.get("omnimessage_id")),
         vendor_code=_vendor_code(str(status), fields.get("err")),
     )
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    if len(body) > MAX_BODY_BYTES:
-        return {}
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):  # not JSON, not text, nested to the sky
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _id(value: object) -> str | None:
-    fits = isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isprintable()
-    return str(value) if fits else None
 
 
 def _vendor_code(status: str, err: object) -> str:

@@ -5,14 +5,12 @@
 The address holds the token that the send was given, and nobody else knows it.
 """
 
-import json
 import re
 from collections.abc import Mapping
 
 from ...domain.report import Report
 from ...domain.verification import Delivery
-
-MAX_BODY_BYTES = 65_536
+from .bodies import read_object
 
 _DELIVERIES = {"delivered": Delivery.DELIVERED, "undelivered": Delivery.UNDELIVERED}
 _VENDOR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -29,12 +27,7 @@ def read(token: str, query: Mapping[str, str], body: bytes) -> Report | None:
     Returns:
         None for what is no report.
     """
-    try:
-        fields = json.loads(body) if len(body) <= MAX_BODY_BYTES else None
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(fields, dict):
-        return None
+    fields = read_object(body)
     status, code = fields.get("status"), fields.get("code")
     delivery = _DELIVERIES.get(status) if isinstance(status, str) else None
     if delivery is None:

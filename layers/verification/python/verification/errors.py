@@ -13,6 +13,7 @@
         ├── UnsupportedContentType    400
         ├── InvalidRequest            400
         ├── Unauthorized              401
+        ├── AddressNotAllowed         403
         ├── NotFound                  404
         ├── MethodNotAllowed          405
         ├── IdempotencyConflict       409
@@ -136,6 +137,12 @@ class Unauthorized(ServiceError):
     """Credentials are missing, wrong, expired or revoked: the answer never says which."""
 
     code, status, title = "unauthorized", 401, "Valid credentials are needed"
+
+
+class AddressNotAllowed(ServiceError):
+    """The credentials are right, but this client may not call from there."""
+
+    code, status, title = "address_not_allowed", 403, "This client may not call from this address"
 
 
 class NotFound(ServiceError):

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .api.events import Answer
-from .api.handler import Handler, Respond
+from .api.handler import Api, Handler, Respond
+from .api.native.http import NativeApi
 from .aws import make_client
 from .operations.delete import Delete
 from .operations.lookup import Lookup
@@ -55,22 +56,18 @@ class Stack:
         self,
         operation: str,
         routes: Mapping[str, Respond],
-        direct: Respond,
+        direct: Respond | None = None,
         open_routes: Mapping[str, Callable[[], Answer]] | None = None,
         methods: Mapping[str, str] | None = None,
+        api: Api | None = None,
     ) -> Handler:
-        """The frame around a function's answers."""
-        directory = Directory(
-            self._dynamodb,
-            self._settings.required("DIRECTORY_TABLE"),
-            self._settings.brand,
-            clock,
-        )
+        """The frame around a function's answers; without `api` it speaks the native one."""
         return Handler(
             operation,
+            api or NativeApi(),
             routes,
             direct,
-            directory,
+            self._directory,
             self.telemetry,
             open_routes,
             methods,
@@ -147,6 +144,11 @@ class Stack:
     @functools.cached_property
     def _secrets_manager(self) -> Any:
         return make_client("secretsmanager", attempts=3)
+
+    @functools.cached_property
+    def _directory(self) -> Directory:
+        table = self._settings.required("DIRECTORY_TABLE")
+        return Directory(self._dynamodb, table, self._settings.brand, clock)
 
     @functools.cached_property
     def _verifications(self) -> DynamoDbVerifications:

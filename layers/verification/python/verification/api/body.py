@@ -2,12 +2,16 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
+from urllib.parse import parse_qsl
 
 from ..errors import BodyTooLarge, InvalidJson, UnsupportedContentType
 
 MAX_BODY_BYTES = 32_768  # the largest valid start fits twice
+
+_FORM = "application/x-www-form-urlencoded"
+_MAX_FORM_FIELDS = 100
 
 
 def read_json_body(event: Mapping[str, Any], content_type: str | None) -> dict[str, Any]:
@@ -18,12 +22,50 @@ def read_json_body(event: Mapping[str, Any], content_type: str | None) -> dict[s
         UnsupportedContentType: a body that is not declared as JSON.
         InvalidJson: not one JSON object (RFC 8259) in UTF-8 with distinct keys.
     """
+    raw = _read(event)
+    if not raw.strip():
+        return {}
+    if not _is_json(content_type):
+        raise UnsupportedContentType("The Content-Type must be application/json.")
+    return _json(raw)
+
+
+def read_json_or_form(event: Mapping[str, Any], content_type: str | None) -> dict[str, Any]:
+    """The fields in a body, JSON or a form's; empty for no body.
+
+    What is declared as neither is read as what it begins like: JSON with a brace, else a form.
+
+    Raises:
+        As read_json_body(), but for UnsupportedContentType.
+    """
+    raw = _read(event)
+    if not raw.strip():
+        return {}
+    declared = _media_type(content_type)
+    if declared != _FORM and (_is_json(declared) or raw.lstrip().startswith(b"{")):
+        return _json(raw)
+    try:
+        # As RFC 1866 §8.2.1 and browsers write it; an empty field is a field.
+        pairs = parse_qsl(
+            raw.decode(),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=_MAX_FORM_FIELDS,
+        )
+    except ValueError:
+        raise InvalidJson("The body must be a form or JSON, in UTF-8.") from None
+    return _distinct(pairs)
+
+
+def _read(event: Mapping[str, Any]) -> bytes:
     raw = raw_body(event)
     if len(raw) > MAX_BODY_BYTES:
         raise BodyTooLarge(f"A body may be at most {MAX_BODY_BYTES} bytes long.")
-    if not raw.strip():
-        return {}
-    _check_content_type(content_type)
+    return raw
+
+
+def _json(raw: bytes) -> dict[str, Any]:
     try:
         value = json.loads(
             raw.decode(), object_pairs_hook=_distinct, parse_constant=_refuse_constant
@@ -56,16 +98,18 @@ def raw_body(event: Mapping[str, Any]) -> bytes:
         raise InvalidJson("The body must be valid JSON in UTF-8.") from None
 
 
-def _check_content_type(content_type: str | None) -> None:
-    media_type = (content_type or "application/json").partition(";")[0].strip().lower()
-    is_json = media_type == "application/json" or (
+def _media_type(content_type: str | None) -> str:
+    return (content_type or "application/json").partition(";")[0].strip().lower()
+
+
+def _is_json(content_type: str | None) -> bool:
+    media_type = _media_type(content_type)
+    return media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")
     )
-    if not is_json:
-        raise UnsupportedContentType("The Content-Type must be application/json.")
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         raise InvalidJson("The body names a key twice.")

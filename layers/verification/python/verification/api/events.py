@@ -1,4 +1,4 @@
-"""The two ways in: an API Gateway event, or the plain payload of a direct invoke."""
+"""What comes in: an API Gateway event, or the plain payload of a direct invoke."""
 
 import re
 from collections.abc import Mapping
@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..domain.policy import Client
-from ..errors import FieldFault, InvalidFields, InvalidRequest, Unauthorized
+from ..errors import AddressNotAllowed, FieldFault, InvalidFields, InvalidRequest, Unauthorized
 from ..operations.ports import Remaining
-from .body import read_json_body
 
-_CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
-_BEARER = re.compile(
-    rf"(?i:bearer) +(?P<id>{_CLIENT_ID.pattern})\.(?P<secret>[\x21-\x7e]{{1,128}})"
-)
+CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
+MAX_SECRET = 128  # characters; ours have 43
+
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _VERSION = re.compile(r"\$LATEST|[0-9]+")
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 
 class LambdaContext(Protocol):
@@ -42,6 +41,10 @@ class Call:
     Args:
         fields: what the body, the query or the payload says.
         verification_id: from the path or the payload; empty where there is none.
+        path: the parameters of the path.
+        agent: what the caller says it is.
+        url: where the caller found this API, for addresses in answers; no slash at the end.
+        test: with a key for tests, for which nothing is sent.
     """
 
     client: Client
@@ -49,14 +52,18 @@ class Call:
     verification_id: str
     idempotency_key: str | None
     remaining: Remaining
+    path: Mapping[str, str] = field(default_factory=dict)
+    agent: str = ""
+    url: str = ""
+    test: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back; `headers` are for HTTPS only."""
+    """What goes back; a text as it is, all else as JSON. `headers` are for HTTPS only."""
 
     status: int
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -73,27 +80,57 @@ def route_of(event: Mapping[str, Any]) -> str:
     return f"{event['httpMethod']} {event['resource']}"
 
 
-def read_http(event: Mapping[str, Any], remaining: Remaining, clients: Clients) -> Call:
-    """Read a request that came through API Gateway. Credentials first, then the rest.
+def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """The headers by their names in small letters: API Gateway keeps the caller's spelling."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+
+
+def query_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters after the question mark.
 
     Raises:
-        Unauthorized: no valid `Authorization: Bearer <client id>.<secret>`.
-        InvalidRequest and its neighbours: the body, query or Idempotency-Key is wrong.
+        InvalidRequest: one is there twice.
     """
-    # API Gateway keeps the caller's spelling of header names.
-    headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    match = _BEARER.fullmatch(headers.get("authorization") or "")
-    if not match:
+    several = event.get("multiValueQueryStringParameters") or {}
+    for name, values in several.items():
+        if len(values) > 1:
+            raise InvalidRequest(f"The parameter {name[:64]!a} is there twice.")
+    return dict(event.get("queryStringParameters") or {})
+
+
+def path_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """The parameters of the path, such as `id`."""
+    return dict(event.get("pathParameters") or {})
+
+
+def let_in(event: Mapping[str, Any], clients: Clients, client_id: str, secret: str) -> Client:
+    """The client with these credentials, calling from where it may.
+
+    The address is the one that API Gateway saw: no header says it.
+
+    Raises:
+        Unauthorized: unknown, disabled, or no valid secret matches.
+        AddressNotAllowed: right, but from somewhere else.
+    """
+    if not CLIENT_ID.fullmatch(client_id) or not 1 <= len(secret) <= MAX_SECRET:
         raise Unauthorized
-    client = clients.authenticate(match["id"], match["secret"])
-    reads = event["httpMethod"] in ("GET", "DELETE")
-    return Call(
-        client,
-        _query(event) if reads else read_json_body(event, headers.get("content-type")),
-        (event.get("pathParameters") or {}).get("id", ""),
-        _idempotency_key(headers.get("idempotency-key")),
-        remaining,
-    )
+    client = clients.authenticate(client_id, secret)
+    identity = event["requestContext"].get("identity") or {}
+    if not client.may_call_from(identity.get("sourceIp") or ""):
+        raise AddressNotAllowed
+    return client
+
+
+def url_of(event: Mapping[str, Any]) -> str:
+    """Where the caller found this API: its host, and the stage where that is in the path.
+
+    API Gateway names the host. Emulators may not: then the caller's own word tells it, to itself.
+    """
+    context = event["requestContext"]
+    host = context.get("domainName") or headers_of(event).get("host") or ""
+    whole, own = context.get("path") or "", event.get("path") or ""
+    prefix = whole.removesuffix(own) if own and whole.endswith(own) else ""
+    return f"https://{host}{prefix.rstrip('/')}" if _HOST.fullmatch(host) else ""
 
 
 def read_direct(event: Any, context: LambdaContext, clients: Clients) -> Call:
@@ -115,7 +152,7 @@ def read_direct(event: Any, context: LambdaContext, clients: Clients) -> Call:
         if named not in (None, alias):
             raise Unauthorized
         client = clients.trusted(alias)
-    elif isinstance(named, str) and _CLIENT_ID.fullmatch(named):
+    elif isinstance(named, str) and CLIENT_ID.fullmatch(named):
         client = clients.named(named)
     else:
         raise Unauthorized
@@ -126,7 +163,7 @@ def read_direct(event: Any, context: LambdaContext, clients: Clients) -> Call:
         client,
         fields,
         verification_id,
-        _idempotency_key(fields.pop("idempotency_key", None)),
+        idempotency_key(fields.pop("idempotency_key", None)),
         context.get_remaining_time_in_millis,
     )
 
@@ -137,15 +174,12 @@ def alias_of(arn: str) -> str | None:
     return qualifier[0] if qualifier and not _VERSION.fullmatch(qualifier[0]) else None
 
 
-def _query(event: Mapping[str, Any]) -> dict[str, str]:
-    several = event.get("multiValueQueryStringParameters") or {}
-    for name, values in several.items():
-        if len(values) > 1:
-            raise InvalidRequest(f"The parameter {name[:64]!a} is there twice.")
-    return dict(event.get("queryStringParameters") or {})
+def idempotency_key(value: Any) -> str | None:
+    """An Idempotency-Key.
 
-
-def _idempotency_key(value: Any) -> str | None:
+    Raises:
+        InvalidRequest: it is no text of 1 to 128 visible ASCII characters.
+    """
     if value is None:
         return None
     if not isinstance(value, str) or not _IDEMPOTENCY_KEY.fullmatch(value):

@@ -2,15 +2,34 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from ..errors import InternalError, MethodNotAllowed, ServiceError
+from ..errors import InternalError, InvalidRequest, MethodNotAllowed, ServiceError
+from ..operations.ports import Remaining
 from ..telemetry import Telemetry
-from .events import Answer, Call, Clients, LambdaContext, is_http, read_direct, read_http, route_of
+from .events import Answer, Call, Clients, LambdaContext, is_http, read_direct, route_of
+from .native.http import problem
 
 type Respond = Callable[[Call], Answer]
 
-_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+_HEADERS = {"Cache-Control": "no-store"}
+_JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
+
+
+class Api(Protocol):
+    """How one API speaks HTTP: the native one, or one of the vendors'."""
+
+    def read(self, event: Mapping[str, Any], remaining: Remaining, clients: Clients) -> Call:
+        """Read a request, credentials first.
+
+        Raises:
+            ServiceError: it is refused.
+        """
+        ...
+
+    def refuse(self, error: ServiceError, request_id: str) -> Answer:
+        """An error as this API's callers know it."""
+        ...
 
 
 class Handler:
@@ -18,8 +37,9 @@ class Handler:
 
     Args:
         operation: its name in the logs.
+        api: how requests and errors look over HTTP.
         routes: what answers each `METHOD /resource` of API Gateway.
-        direct: what answers direct invokes.
+        direct: what answers direct invokes; None where there are none.
         clients: who may call.
         open_routes: what answers without credentials.
         methods: for each resource the methods it takes, for the answer to the others.
@@ -28,14 +48,16 @@ class Handler:
     def __init__(
         self,
         operation: str,
+        api: Api,
         routes: Mapping[str, Respond],
-        direct: Respond,
+        direct: Respond | None,
         clients: Clients,
         telemetry: Telemetry,
         open_routes: Mapping[str, Callable[[], Answer]] | None = None,
         methods: Mapping[str, str] | None = None,
     ) -> None:
         self._operation = operation
+        self._api = api
         self._routes = routes
         self._direct = direct
         self._clients = clients
@@ -45,7 +67,7 @@ class Handler:
 
     def __call__(self, event: Any, context: LambdaContext) -> Any:
         self._telemetry.begin(context.aws_request_id)
-        client_id = ""
+        refuse, client_id, code = self._api.refuse if is_http(event) else problem, "", "ok"
         try:
             if is_http(event) and route_of(event) in self._open_routes:
                 answer = self._open_routes[route_of(event)]()
@@ -54,59 +76,40 @@ class Handler:
                 client_id = call.client.id
                 answer = respond(call)
         except ServiceError as error:
-            answer = problem(error, context.aws_request_id)
-        except Exception as error:  # the last line of defence: API Gateway would show its words
-            self._telemetry.crashed("request_crashed", error)
-            answer = problem(InternalError(), context.aws_request_id)
-        code = str((answer.body or {}).get("code", "ok")) if answer.status >= 400 else "ok"
+            code, answer = error.code, refuse(error, context.aws_request_id)
+        except Exception as crash:  # the last line of defence: API Gateway would show its words
+            self._telemetry.crashed("request_crashed", crash)
+            code = InternalError.code
+            answer = refuse(InternalError(), context.aws_request_id)
         self._telemetry.answered(self._operation, client_id, answer.status, code)
-        return over_http(answer) if is_http(event) else _direct(answer)
+        return over_http(answer) if is_http(event) else _directly(answer)
 
     def _read(self, event: Any, context: LambdaContext) -> tuple[Respond, Call]:
         if not is_http(event):
+            if self._direct is None:
+                raise InvalidRequest("This function takes no direct invokes.")
             return self._direct, read_direct(event, context, self._clients)
         respond = self._routes.get(route_of(event))
         if respond is None:
             raise MethodNotAllowed(allow=self._methods.get(event["resource"], ""))
-        return respond, read_http(event, context.get_remaining_time_in_millis, self._clients)
-
-
-def problem(error: ServiceError, request_id: str) -> Answer:
-    """An error as `application/problem+json` (RFC 9457), with our stable `code`."""
-    body: dict[str, Any] = {
-        "type": f"urn:serverless-verify:{error.code}",
-        "title": error.title,
-        "status": error.status,
-        "code": error.code,
-        "request_id": request_id,
-    }
-    if error.detail:
-        body["detail"] = error.detail
-    if error.faults:
-        body["errors"] = [{"field": f.field, "message": f.message} for f in error.faults]
-    if error.verification_id:
-        body["verification_id"] = error.verification_id
-    headers = {"Content-Type": "application/problem+json"}
-    if error.retry_after is not None:
-        body["retry_after"] = error.retry_after
-        headers["Retry-After"] = str(error.retry_after)
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 §11.6.1
-    if error.allow is not None:
-        headers["Allow"] = error.allow  # RFC 9110 §15.5.6
-    return Answer(error.status, body, headers)
+        return respond, self._api.read(event, context.get_remaining_time_in_millis, self._clients)
 
 
 def over_http(answer: Answer) -> dict[str, Any]:
     """An answer as API Gateway takes it."""
+    body, kind = answer.body, _JSON
+    if isinstance(body, str):
+        kind = _TEXT
+    else:
+        body = "" if body is None else json.dumps(body)
     return {
         "statusCode": answer.status,
-        "headers": {**_HEADERS, **answer.headers},
-        "body": "" if answer.body is None else json.dumps(answer.body),
+        "headers": {"Content-Type": kind, **_HEADERS, **answer.headers},
+        "body": body,
         "isBase64Encoded": False,
     }
 
 
-def _direct(answer: Answer) -> Any:
+def _directly(answer: Answer) -> Any:
     """Plain JSON; errors under a key of their own, so that no answer can be mistaken for one."""
     return {"error": answer.body} if answer.status >= 400 else answer.body or {}

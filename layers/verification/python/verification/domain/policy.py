@@ -46,9 +46,29 @@ class Client:
     Args:
         test: may use the test destinations, where nothing is sent.
         direct_invoke: may be named in the payload of a direct invoke.
+        networks: may call over HTTPS from there only, such as `192.0.2.0/24`; none: from anywhere.
+        senders: may name these only as senders; none: any that fit the channel.
     """
 
     id: str
     profile: Profile
     test: bool = False
     direct_invoke: bool = False
+    networks: tuple[str, ...] = ()
+    senders: tuple[str, ...] = ()
+
+    def may_call_from(self, address: str) -> bool:
+        """Whether it may call from an address, as the gateway saw it; not from one unreadable."""
+        if not self.networks:
+            return True
+        # Imported late: most clients have no list.
+        from ipaddress import ip_address, ip_network
+
+        try:
+            ip = ip_address(address)
+        except ValueError:
+            return False
+        return any(ip in ip_network(network) for network in self.networks)
+
+    def may_send_as(self, sender: str | None) -> bool:
+        return sender is None or not self.senders or sender in self.senders

@@ -139,7 +139,6 @@ class Details:
     ip: str | None = None
     user_agent: str | None = None
     template: str | None = None
-    sender: str | None = None
     subject: str | None = None
     webotp_domain: str | None = None
     android_hash: str | None = None
@@ -188,6 +187,10 @@ class Verification:
     locale: str | None = None
     purpose: str | None = None
     reference: str | None = None
+    sender: str | None = None
+    flash: bool = False  # shown at once, and not kept by most phones
+    voice: str | None = None  # male or female, where a provider has both
+    device: bytes | None = None  # the hash of whom to trust after a success, see operations.devices
     detailed: bool = False  # whether there are Details beside the item
     test: bool = False
     channels: str | None = None  # to fall back on in this order, parted by commas

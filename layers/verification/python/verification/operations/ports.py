@@ -243,6 +243,7 @@ class Order:
         to: an E.164 number or an e-mail address.
         country: ISO 3166-1 alpha-2 of a number, when it has one.
         sender: who it is from; None for the provider's default.
+        flash: shown at once, where a provider can; `voice`: male or female, likewise.
         locale: BCP 47 of the person; None for nobody knows.
         validity: seconds the code is valid from now on, at least 1.
         code_length, max_attempts: for a provider that makes and checks the code.
@@ -266,6 +267,8 @@ class Order:
     remaining: Remaining
     country: str | None = None
     sender: str | None = None
+    flash: bool = False
+    voice: str | None = None
     locale: str | None = None
 
     def report_url(self, reports_url: str | None, provider: str) -> str | None:

@@ -17,7 +17,7 @@ from ..domain.destination import Destination, TestDestination
 from ..domain.identifiers import VerificationId, make_token
 from ..domain.limits import Charge, Limits
 from ..domain.messages import TemplateError, check
-from ..domain.policy import AUTOMATIC_SENDS, LONG_VALIDITY, SHORT_CODE, Client
+from ..domain.policy import LONG_VALIDITY, SHORT_CODE, Client
 from ..domain.verification import Channel, Details, Outcome, Record, Status, Verification
 from ..errors import (
     DeliveryFailed,
@@ -53,6 +53,9 @@ class StartCommand:
         idempotency_key: the caller's; None makes every start a new one.
         request: the request in one canonical spelling, so that a repeat can be told from
             another request under the same key.
+        automatic_sends: how many sends nobody has to ask for; those that `max_sends` leaves.
+        test_code: verifies it, and nothing is sent.
+        sender, flash, voice, device: see Verification.
     """
 
     client: Client
@@ -64,8 +67,14 @@ class StartCommand:
     max_sends: int
     request: bytes
     resend_after: int | None = None
+    automatic_sends: int = 0
     fallback: tuple[Channel, ...] = ()
     details: Details | None = None
+    sender: str | None = None
+    flash: bool = False
+    voice: str | None = None
+    device: bytes | None = None
+    test_code: str | None = None
     brand: str | None = None
     locale: str | None = None
     purpose: str | None = None
@@ -102,7 +111,7 @@ class Start:
 
         Raises:
             InvalidFields: a channel has no provider, or none that takes such a code, or the
-                template cannot be used.
+                template or the sender cannot be used.
             IdempotencyConflict: the key was used for another request.
             LimitExceeded: too many sends to, or guesses for, this destination.
             DeliveryFailed: no provider takes the message and none will.
@@ -131,9 +140,9 @@ class Start:
         kid, key = self.code_keys.newest()
         verification_id = VerificationId(kid, self._token(command, identity))
         nonce = self.random(16)
-        test = self._test_destination(command, now)
-        length = len(test.code) if test else command.code_length
-        code = test.code if test else derive_code(key, str(verification_id), nonce, length)
+        test_code = command.test_code or self._test_code(command, now)
+        length = len(test_code) if test_code else command.code_length
+        code = test_code or derive_code(key, str(verification_id), nonce, length)
         valid_until = now + command.validity * 1000
         return Verification(
             token=verification_id.token,
@@ -151,7 +160,7 @@ class Start:
             sent_at=now,
             lease_until=lease(now, remaining),
             brand=command.brand or command.client.profile.brand,
-            max_auto_sends=min(_automatic_sends(command), command.max_sends - 1),
+            max_auto_sends=min(command.automatic_sends, command.max_sends - 1),
             resend_after=command.resend_after,
             to=command.to.value,
             destination_hash=hash_destination(identity, command.to.value),
@@ -162,8 +171,12 @@ class Start:
             locale=command.locale or command.client.profile.locale,
             purpose=command.purpose,
             reference=command.reference,
+            sender=command.sender,
+            flash=command.flash,
+            voice=command.voice,
+            device=command.device,
             detailed=command.details is not None,
-            test=test is not None,
+            test=test_code is not None,
             channels=",".join((command.channel, *command.fallback)) if command.fallback else None,
         )
 
@@ -173,11 +186,13 @@ class Start:
         key = keyed_hash(identity, "id", command.client.id, command.idempotency_key)
         return make_token(key[:16])
 
-    def _test_destination(self, command: StartCommand, now: int) -> TestDestination | None:
+    def _test_code(self, command: StartCommand, now: int) -> str | None:
         test = self.test_destinations.get(command.to.value) if command.client.test else None
-        return test if test and now < test.until else None
+        return test.code if test and now < test.until else None
 
     def _check(self, command: StartCommand, verification: Verification) -> None:
+        if not command.client.may_send_as(command.sender):
+            raise InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
         for channel in (command.channel, *command.fallback):
             if not verification.test and (fault := self._route_fault(command, channel)):
                 raise InvalidFields(faults=[fault])
@@ -230,10 +245,3 @@ def _answer(record: Record, replayed: bool) -> Started:
             "No provider took the message.", verification_id=str(record.verification.id)
         )
     return Started(record, replayed)
-
-
-def _automatic_sends(command: StartCommand) -> int:
-    """How many sends nobody has to ask for: one on each other channel, else one more."""
-    if command.fallback:
-        return len(command.fallback)
-    return AUTOMATIC_SENDS if command.resend_after else 0

@@ -16,6 +16,8 @@ CACHE_SECONDS = 60  # a revoked secret works no longer than this
 LOOK_AGAIN_SECONDS = 5  # a new secret or client works after this, and may be looked for so often
 CACHE_ENTRIES = 1_000
 
+_LISTS = ("networks", "senders")  # of a client; there only where it has some
+
 # Compared with when there is nothing to compare with, so that it takes as long.
 _NO_HASH = bytes(32)
 
@@ -59,6 +61,9 @@ def write_client(record: ClientRecord, name: str, created_at: int) -> table.Item
         "direct_invoke": {"BOOL": client.direct_invoke},
         "disabled": {"BOOL": record.disabled},
     }
+    for name in _LISTS:
+        if values := getattr(client, name):
+            item[name] = {"L": [{"S": value} for value in values]}
     if profile.brand:
         item["brand"] = {"S": profile.brand}
     if profile.locale:
@@ -83,6 +88,7 @@ def read_client(item: table.Item, default_brand: str) -> ClientRecord:
             profile,
             test=item["test"]["BOOL"],
             direct_invoke=item["direct_invoke"]["BOOL"],
+            **{n: tuple(v["S"] for v in item[n]["L"]) for n in _LISTS if n in item},
         ),
         tuple(
             Secret(

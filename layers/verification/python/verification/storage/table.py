@@ -35,7 +35,7 @@ from ..domain.verification import (
 )
 from ..operations.ports import SendId
 
-VERSION = {"N": "2"}  # of the items' shape, as their attribute `schema_version`
+VERSION = {"N": "3"}  # of the items' shape, as their attribute `schema_version`
 INDEX = "by_destination"
 
 type Item = dict[str, dict[str, Any]]
@@ -73,6 +73,10 @@ _TYPES = {
     "locale": "S",
     "purpose": "S",
     "reference": "S",
+    "sender": "S",
+    "flash": "BOOL",
+    "voice": "S",
+    "device": "B",
     "detailed": "BOOL",
     "test": "BOOL",
     "channels": "S",
@@ -84,7 +88,16 @@ _TYPES = {
 _ENUMS = {"status": Status, "channel": Channel, "settled_reason": Reason}
 
 # Gone from the item when a verification is deleted.
-PERSONAL = ("to", "destination_hash", "client_time", "nonce", "code_mac", "last_guess", "reference")
+PERSONAL = (
+    "to",
+    "destination_hash",
+    "client_time",
+    "nonce",
+    "code_mac",
+    "last_guess",
+    "reference",
+    "device",
+)
 
 
 def write_value(kind: str, value: Any) -> dict[str, Any]:

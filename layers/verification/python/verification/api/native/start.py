@@ -9,7 +9,14 @@ from pydantic import AfterValidator, Field, field_validator
 
 from ...domain.destination import Destination
 from ...domain.messages import MAX_CHARACTERS, MAX_HOST, MAX_SUBJECT
-from ...domain.policy import CODE_LENGTH, MAX_ATTEMPTS, MAX_SENDS, RESEND_AFTER, VALIDITY
+from ...domain.policy import (
+    AUTOMATIC_SENDS,
+    CODE_LENGTH,
+    MAX_ATTEMPTS,
+    MAX_SENDS,
+    RESEND_AFTER,
+    VALIDITY,
+)
 from ...domain.verification import DETAIL_NAMES, Channel, Details
 from ...errors import FieldFault, InvalidFields
 from ...operations.start import StartCommand
@@ -92,8 +99,10 @@ def read_start(call: Call) -> StartCommand:
         max_sends=fields.max_sends,
         request=_canonical(call.fields),
         resend_after=fields.resend_after,
+        automatic_sends=len(fallback) or (AUTOMATIC_SENDS if fields.resend_after else 0),
         fallback=tuple(fallback),
         details=Details(**details) if details else None,
+        sender=fields.sender,
         locale=fields.locale,
         purpose=fields.purpose,
         reference=fields.reference,

@@ -12,7 +12,8 @@ from ...errors import ServiceError, TemporarilyUnavailable
 from ...telemetry import Telemetry
 from ..body import raw_body
 from ..events import Answer, LambdaContext, alias_of, is_http
-from ..handler import over_http, problem
+from ..handler import over_http
+from ..native.http import problem
 from . import amazon, messagebird, messente, webhook
 
 type Read = Callable[[str, Mapping[str, str], bytes], Report | None]

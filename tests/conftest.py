@@ -68,6 +68,7 @@ def stack(emulator: str, built: Path, all_vendors: Vendors) -> Stack:
     """The real template, deployed in the emulator, with a client, and settings of the vendors."""
     parameters = {
         "TestDestinations": TEST_DESTINATION,
+        "TrustedDeviceDays": "30",
         "Routes": ROUTES,
         "SnsDeliveryLogs": "true",
     }

@@ -171,7 +171,7 @@ def test_eventbridge_reports_by_the_message_alone(stack: Stack, vendors: Vendors
     event["detail"]["messageId"] = said["messageId"]
     assert "context" not in event["detail"]
     answer = stack.aws("lambda").invoke(
-        FunctionName=stack.reports_function, Payload=json.dumps(event)
+        FunctionName=stack.other_functions["reports"], Payload=json.dumps(event)
     )
     assert "FunctionError" not in answer
     assert delivery_of(stack, verification_id) == ("delivered", "delivered")

@@ -115,7 +115,7 @@ def probe_reports(probe: Probe) -> bool:
     event = json.loads((ROOT / "events/reports-eventbridge.json").read_text())
     event["detail"]["messageId"] = said["messageId"]
     done = probe.stack.aws("lambda").invoke(
-        FunctionName=probe.stack.reports_function, Payload=json.dumps(event)
+        FunctionName=probe.stack.other_functions["reports"], Payload=json.dumps(event)
     )
     print(f"reports: {answer.status_code} {answer.text}, {done.get('FunctionError')}")
     return answer.status_code == 200 and "FunctionError" not in done
@@ -132,7 +132,7 @@ PROBES: dict[str, Callable[[Probe], bool]] = {
 
 
 def arns(stack: Stack) -> dict[str, str]:
-    return stack.functions | {"reports": stack.reports_function}
+    return stack.functions | stack.other_functions
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.local import ROOT
 from tests.local.emulator import KEYS, REGION, aws
@@ -26,6 +27,7 @@ PARAMETERS = {
     "Routes": "sms=sns; voice=sandbox; email=ses",
     "EmailSender": EMAIL_SENDER,
     "SandboxEnabled": "true",
+    "TestCode": "246810",
     "DeletionProtection": "false",
 }
 
@@ -74,7 +76,27 @@ def deploy(
     ]
     with locked(directory.with_name(directory.name + ".lock")), tidy() as tmp:
         run([BIN / "sam", "deploy", *options], "sam deploy", environment(endpoint_url) | tmp)
-    return outputs(endpoint_url, stack_name)
+    found = outputs(endpoint_url, stack_name)
+    tell_address(endpoint_url, found)
+    return found
+
+
+def tell_address(endpoint_url: str, outputs: Mapping[str, str]) -> None:
+    """Tell the function that answers with addresses where it is; the emulator's events do not.
+
+    As the parameter PublicUrl does, but that would have to be known before the API is there.
+    """
+    client, name = aws(endpoint_url, "lambda"), outputs["MessageBirdFunctionArn"]
+    now = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    wanted = now | {"PUBLIC_URL": api_url(endpoint_url, outputs["ApiUrl"])}
+    if wanted != now:
+        client.update_function_configuration(FunctionName=name, Environment={"Variables": wanted})
+
+
+def api_url(endpoint_url: str, url: str) -> str:
+    """Where the emulator serves what API Gateway would at this URL."""
+    api, _, _ = (urlsplit(url).hostname or "").partition(".")
+    return f"{endpoint_url}/_aws/execute-api/{api}{urlsplit(url).path}"
 
 
 @contextmanager

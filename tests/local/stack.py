@@ -7,16 +7,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 
 from tests.local import ROOT, LocalError
-from tests.local.deploy import environment
+from tests.local.deploy import api_url, environment
 from tests.local.emulator import REGION, aws
 from tests.local.processes import run
 
 FUNCTIONS = ("start", "verify", "lookup", "delete", "resend")  # that take direct invokes
+OTHER_FUNCTIONS = {
+    "messagebird": "MessageBirdFunctionArn",
+    "messente": "MessenteFunctionArn",
+    "reports": "ReportsFunctionArn",
+    "verigator": "VerigatorFunctionArn",
+}
 PATIENCE = 60  # seconds for the first answer, on a slow machine
 
 
@@ -31,6 +36,10 @@ class Credentials:
     def bearer(self) -> str:
         """The value of its Authorization header."""
         return f"Bearer {self.client_id}.{self.client_secret}"
+
+    def access_key(self, kind: str = "live") -> str:
+        """The MessageBird access key: `live`, or `test`, with which nothing is sent."""
+        return f"{kind}_{self.client_id}.{self.client_secret}"
 
 
 @dataclass(frozen=True)
@@ -52,10 +61,12 @@ class Stack:
     region: str
     client_id: str
     client_secret: str
+    access_key: str  # of MessageBird's API: the same client
+    test_access_key: str
     sms_inbox_url: str
     email_inbox_url: str
     functions: dict[str, str]  # ARNs, by the names in FUNCTIONS
-    reports_function: str  # its ARN
+    other_functions: dict[str, str]  # ARNs, by the names in OTHER_FUNCTIONS
     reports_topic: str  # its ARN
     providers_secret: str  # its ARN
     tables: dict[str, str]  # names, of "sessions" and "directory"
@@ -125,10 +136,12 @@ def connect(endpoint_url: str, outputs: Mapping[str, str], client: Credentials) 
         region=REGION,
         client_id=client.client_id,
         client_secret=client.client_secret,
+        access_key=client.access_key(),
+        test_access_key=client.access_key("test"),
         sms_inbox_url=f"{endpoint_url}/_ministack/sns/sms-messages",
         email_inbox_url=f"{endpoint_url}/_ministack/ses/messages",
         functions={name: outputs[f"{name.title()}FunctionArn"] for name in FUNCTIONS},
-        reports_function=outputs["ReportsFunctionArn"],
+        other_functions={name: outputs[output] for name, output in OTHER_FUNCTIONS.items()},
         reports_topic=outputs["ReportsTopicArn"],
         providers_secret=outputs["ProvidersSecretArn"],
         tables={
@@ -136,12 +149,6 @@ def connect(endpoint_url: str, outputs: Mapping[str, str], client: Credentials) 
             "directory": outputs["DirectoryTableName"],
         },
     )
-
-
-def api_url(endpoint_url: str, url: str) -> str:
-    """Where the emulator serves what API Gateway would at this URL."""
-    api, _, _ = (urlsplit(url).hostname or "").partition(".")
-    return f"{endpoint_url}/_aws/execute-api/{api}{urlsplit(url).path}"
 
 
 def create_client(endpoint_url: str, directory: str, name: str, *options: str) -> Credentials:

@@ -111,9 +111,10 @@ def with_client(endpoint_url: str, outputs: Mapping[str, str]) -> Stack:
         wait_until_healthy(stack)
         if stack.call("GET", f"/v1/verifications?to={NUMBER_IN_URL}").status != 401:
             return stack
-    # The functions in stack.json are there to be invoked directly too, by this client.
+    # What is in stack.json is there to be used by this client: functions to be invoked directly,
+    # a key for tests.
     directory = outputs["DirectoryTableName"]
-    client = create_client(endpoint_url, directory, "Demo", "--direct-invoke")
+    client = create_client(endpoint_url, directory, "Demo", "--direct-invoke", "--test")
     stack = connect(endpoint_url, outputs, client)
     wait_until_healthy(stack)
     return stack

@@ -27,9 +27,42 @@ ANSWERS = {
     "POST /v1/verifications/{id}/verify": "VerifyFunction",
 }
 PATHS = {route.split()[1] for route in ANSWERS}
-ROUTES = [f"{method} {path}" for path in sorted(PATHS) for method in sorted(METHODS)]
+SERVICE, USER = "/v1/service/service/{service}", "/v1/services/{service}/users/{user}"
+# The vendors' own paths, with the methods that their clients use and no others.
+DIALECTS = {
+    "GET /verify/start": "MessenteFunction",
+    "POST /verify/start": "MessenteFunction",
+    "GET /verify/pin": "MessenteFunction",
+    "POST /verify/pin": "MessenteFunction",
+    "DELETE /v1/devices": "MessenteFunction",  # native: whom that API trusts
+    "POST /verify": "MessageBirdFunction",
+    "GET /verify/{id}": "MessageBirdFunction",
+    "DELETE /verify/{id}": "MessageBirdFunction",
+    "GET /verify/messages/email/{id}": "MessageBirdFunction",
+    "GET /messages/{id}": "MessageBirdFunction",
+    "GET /voicemessages/{id}": "MessageBirdFunction",
+    "POST /v1/service/service": "VerigatorFunction",
+    f"GET {SERVICE}": "VerigatorFunction",
+    f"DELETE {SERVICE}": "VerigatorFunction",
+    f"POST {SERVICE}/users": "VerigatorFunction",
+    f"GET {SERVICE}/users": "VerigatorFunction",
+    f"GET {SERVICE}/users/{{user}}": "VerigatorFunction",
+    f"DELETE {SERVICE}/users/{{user}}": "VerigatorFunction",
+    f"GET {SERVICE}/user/{{user}}": "VerigatorFunction",
+    f"POST {SERVICE}/users/{{user}}/auth": "VerigatorFunction",
+    f"PUT {SERVICE}/users/{{user}}/auth": "VerigatorFunction",
+    f"POST {USER}/totp": "VerigatorFunction",  # native: its apps
+    f"POST {USER}/totp/confirm": "VerigatorFunction",
+    f"DELETE {USER}/totp": "VerigatorFunction",
+}
+NATIVE = {"DELETE /v1/devices"}  # of a function that speaks a vendor's language else
+ROUTES = [f"{method} {path}" for path in sorted(PATHS) for method in sorted(METHODS)] + [*DIALECTS]
 # Vendors call the other API, as they do it; nobody else has any business there.
 REPORTS = [f"{method} /v1/reports/{{provider}}/{{token}}" for method in ("GET", "POST")]
+
+SENDING = [
+    f"{name}Function" for name in ("Start", "Resend", "Messente", "MessageBird", "Verigator")
+]
 
 each_api = pytest.mark.parametrize("api", ["Api", "ReportsApi"])
 each_route = pytest.mark.parametrize("route", [*ROUTES, *REPORTS])
@@ -79,7 +112,9 @@ def api_of(route: str) -> str:
 
 def answers(route: str) -> str:
     """The function that has to answer a route."""
-    return "ReportsFunction" if route in REPORTS else ANSWERS.get(route, "LookupFunction")
+    if route in REPORTS:
+        return "ReportsFunction"
+    return (ANSWERS | DIALECTS).get(route, "LookupFunction")
 
 
 def function_of(route: str) -> str:
@@ -142,7 +177,9 @@ def test_a_function_answers_the_routes_it_gets(
         path = route.split()[1]
         if route in (*REPORTS, "GET /v1/health"):
             assert answer["statusCode"] == 200, route
-        elif route in ANSWERS:
+        elif answers(route) == "MessenteFunction" and route not in NATIVE:
+            assert (answer["statusCode"], answer["body"]) == (200, "ERROR 101"), route
+        elif route in ANSWERS or route in DIALECTS:
             assert answer["statusCode"] == 401, route
         else:
             taken = sorted(r.split()[0] for r in ANSWERS if r.endswith(f" {path}"))
@@ -212,9 +249,8 @@ def test_requests_and_answers_are_never_traced(api: str) -> None:
 
 
 def test_traces_show_no_addresses_with_secrets_in_them() -> None:
-    """X-Ray keeps whole URLs; those of reports end in a token."""
-    assert STAGES["ReportsApi"]["TracingEnabled"] is False
-    assert STAGES["Api"]["TracingEnabled"] is True
+    """X-Ray keeps whole URLs: of reports, with a token; of two vendors' APIs, with credentials."""
+    assert {stage["TracingEnabled"] for stage in STAGES.values()} == {False}
 
 
 @each_api
@@ -227,7 +263,25 @@ def test_an_api_has_one_stage_and_it_has_these_settings(api: str) -> None:
     assert "StageName" not in deployment
 
 
-@pytest.mark.parametrize("function", ["StartFunction", "ResendFunction"])
+def test_a_domain_of_ones_own_needs_no_stage_in_its_urls() -> None:
+    [mapping] = of_type("AWS::ApiGateway::BasePathMapping").values()
+    assert mapping == {
+        "DomainName": {"Ref": "ApiDomain"},
+        "RestApiId": {"Ref": "Api"},
+        "Stage": {"Ref": "Stage"},
+    }
+    [domain] = of_type("AWS::ApiGateway::DomainName").values()
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+    [stage] = (
+        name for name, one in of_type("AWS::ApiGateway::Stage").items() if one == STAGES["Api"]
+    )
+    assert stage in needed_before("ApiDomainMapping")
+    assert {RESOURCES[name]["Condition"] for name in ("ApiDomain", "ApiDomainMapping")} == {
+        "HasDomain"
+    }
+
+
+@pytest.mark.parametrize("function", SENDING)
 def test_vendors_are_told_the_address_that_the_reports_api_has(function: str) -> None:
     """It stands in no function that this API calls: the two would wait for each other."""
     url = {"Fn::Sub": "https://${ReportsApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Stage}"}

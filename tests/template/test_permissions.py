@@ -14,6 +14,20 @@ SEND = {
     "sns:Publish not arn:${AWS::Partition}:sns:*:*:*",  # to phone numbers, never to a topic
     "ses:SendEmail not arn:${AWS::Partition}:ses:*:*:template/*",  # a client may have its sender
 }
+SEND_SMS = {one for one in SEND if not one.startswith(("ses:", "sms-voice:SendVoice"))}
+# What start and verify may do, of which each of the drop-in APIs does both.
+START_AND_VERIFY = {
+    "dynamodb:GetItem DirectoryTable",
+    "dynamodb:GetItem SessionsTable",
+    "dynamodb:PutItem SessionsTable",
+    "dynamodb:Query SessionsTable",
+    "dynamodb:UpdateItem SessionsTable",
+    "end-user-messaging:ValidateNotifyCodeVerification *",
+    "secretsmanager:GetSecretValue CodeKeysSecret",
+    "secretsmanager:GetSecretValue IdentityKeySecret",
+    "secretsmanager:GetSecretValue ProvidersSecret",
+    "sqs:SendMessage ResendQueue",
+}
 ALLOWED = {
     "StartFunction": {
         "dynamodb:GetItem DirectoryTable",
@@ -29,6 +43,7 @@ ALLOWED = {
     },
     "VerifyFunction": {
         "dynamodb:GetItem DirectoryTable",
+        "dynamodb:UpdateItem DirectoryTable",
         "dynamodb:UpdateItem SessionsTable",
         "end-user-messaging:ValidateNotifyCodeVerification *",
         "secretsmanager:GetSecretValue CodeKeysSecret",
@@ -63,6 +78,22 @@ ALLOWED = {
         "sqs:SendMessage ResendQueue",
         *SEND,
     },
+    "MessenteFunction": {
+        *START_AND_VERIFY,
+        "dynamodb:DeleteItem SessionsTable",
+        *SEND_SMS,
+    },
+    "MessageBirdFunction": {*START_AND_VERIFY, *SEND},
+    "VerigatorFunction": {
+        *START_AND_VERIFY,
+        "dynamodb:BatchWriteItem DirectoryTable",
+        "dynamodb:ConditionCheckItem DirectoryTable",
+        "dynamodb:DeleteItem DirectoryTable",
+        "dynamodb:PutItem DirectoryTable",
+        "dynamodb:Query DirectoryTable",
+        "dynamodb:UpdateItem DirectoryTable",
+        *SEND_SMS,
+    },
     "ReportsFunction": {
         "dynamodb:GetItem SessionsTable",
         "dynamodb:Query SessionsTable",
@@ -96,6 +127,21 @@ def role_of(function: str) -> dict[str, Any]:
 def statements(function: str) -> Iterator[dict[str, Any]]:
     for policy in role_of(function)["Policies"]:
         yield from policy["PolicyDocument"]["Statement"]
+
+
+@each_function
+def test_the_items_of_clients_are_written_by_no_function(function: str) -> None:
+    """Their partitions begin with C#; who writes others of that table may write those alone."""
+    writing = [
+        statement
+        for statement in statements(function)
+        if any(name_of(one) == "DirectoryTable" for one in listed(statement.get("Resource")))
+        and set(listed(statement["Action"])) - {"dynamodb:GetItem"}
+    ]
+    for statement in writing:
+        [(operator, keys)] = statement["Condition"].items()
+        assert operator == "ForAllValues:StringLike"
+        assert set(keys["dynamodb:LeadingKeys"]) <= {"S#*", "N#*"}
 
 
 def name_of(resource: Any) -> str:

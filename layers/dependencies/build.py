@@ -21,11 +21,14 @@ PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux201
 
 UNUSED = (
     "bin",  # commands, which name this machine's Python
+    "share",  # their manual pages
     "**/*.pyi",
     "**/py.typed",
     "botocore/data/*/*/examples-1.json",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.js",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/*.css",
+    "segno/cli.py",
+    "segno/helpers.py",  # codes for Wi-Fi, contacts, payments
 )
 
 # Of each *.dist-info: METADATA tells Amazon Inspector and pydantic which version is here.

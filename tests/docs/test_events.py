@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from verification.api.events import Answer, Call, is_http, route_of
 from verification.api.handler import Handler
+from verification.api.native.http import NativeApi
 from verification.api.native.lookup import read_list, read_lookup
 from verification.api.native.resend import read_resend
 from verification.api.native.start import read_start
@@ -108,6 +109,7 @@ def handler(function: str) -> Handler:
 
     return Handler(
         function,
+        NativeApi(),
         {route: respond(reader) for route, reader in READERS.items()},
         direct,
         Clients(),

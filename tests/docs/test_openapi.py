@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from pydantic import BaseModel
 from verification.api.events import Call
-from verification.api.handler import problem
+from verification.api.native.http import problem
 from verification.api.native.lookup import ListFields, LookupFields
 from verification.api.native.resend import ResendFields, read_resend
 from verification.api.native.start import StartFields, read_start
@@ -98,8 +98,9 @@ def test_every_error_looks_like_the_problem_that_is_written(code: str) -> None:
         "Why.", retry_after=1, faults=[FieldFault("to", "why")], verification_id=ID, allow="GET"
     )
     answer = problem(error, "a-request")
+    assert isinstance(answer.body, dict)
     Draft202012Validator(schema("Problem")).validate(answer.body)
-    assert (answer.body or {}).keys() == schema("Problem")["properties"].keys()
+    assert answer.body.keys() == schema("Problem")["properties"].keys()
 
 
 def test_the_paths_and_methods_are_those_of_the_template() -> None:

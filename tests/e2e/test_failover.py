@@ -11,7 +11,8 @@ from tests.e2e.talking import code_in, operate, start
 from tests.e2e.test_queue import eventually, look_at, url_of
 from tests.e2e.vendors import Mood, Vendor, Vendors, a_number_in
 from tests.local import ROOT
-from tests.local.stack import Stack, api_url
+from tests.local.deploy import api_url
+from tests.local.stack import Stack
 
 
 @pytest.fixture

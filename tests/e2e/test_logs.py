@@ -9,7 +9,8 @@ import requests
 
 from tests.e2e.talking import a_number, code_in, start, wrong
 from tests.e2e.vendors import PASSWORD, WEBHOOK_SECRET, Vendors, a_number_in
-from tests.local.stack import Stack, api_url
+from tests.local.deploy import api_url
+from tests.local.stack import Stack
 
 
 def test_a_whole_flow_leaves_no_code_no_key_and_no_destination(stack: Stack) -> None:

@@ -12,7 +12,8 @@ from tests.e2e.talking import a_number, code_in, start
 from tests.e2e.test_queue import eventually
 from tests.e2e.vendors import Taken, Vendors, a_number_in
 from tests.local import ROOT
-from tests.local.stack import Stack, api_url
+from tests.local.deploy import api_url
+from tests.local.stack import Stack
 
 OK = (200, {"status": "ok"})
 

@@ -36,10 +36,10 @@ class Context:
 
 
 class FakeClients:
-    """Two clients, of which the payload of a direct invoke may name one."""
+    """Two clients, of which the payload of a direct invoke may name one; `more` beside them."""
 
-    def __init__(self) -> None:
-        self._clients = {client.id: client for client in (SHOP, BATCH)}
+    def __init__(self, *more: Client) -> None:
+        self._clients = {client.id: client for client in (SHOP, BATCH, *more)}
 
     def authenticate(self, client_id: str, secret: str) -> Client:
         if secret != SECRET:

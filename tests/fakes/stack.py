@@ -128,12 +128,20 @@ def start_command(
     max_sends: int = 5,
     request: bytes = b"{}",
     resend_after: int | None = None,
+    automatic_sends: int | None = None,
     fallback: tuple[Channel, ...] = (),
     details: Details | None = None,
+    sender: str | None = None,
+    flash: bool = False,
+    voice: str | None = None,
+    device: bytes | None = None,
+    test_code: str | None = None,
     purpose: str | None = None,
     idempotency_key: str | None = None,
 ) -> StartCommand:
-    """A start with the native defaults."""
+    """A start with the native defaults; also as many automatic sends as the native API gives."""
+    if automatic_sends is None:
+        automatic_sends = len(fallback) or (1 if resend_after else 0)
     destination = Destination(to, None if "@" in to else country)
     return StartCommand(
         client=client,
@@ -145,8 +153,14 @@ def start_command(
         max_sends=max_sends,
         request=request,
         resend_after=resend_after,
+        automatic_sends=automatic_sends,
         fallback=fallback,
         details=details,
+        sender=sender,
+        flash=flash,
+        voice=voice,
+        device=device,
+        test_code=test_code,
         purpose=purpose,
         idempotency_key=idempotency_key,
     )

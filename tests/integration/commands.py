@@ -50,6 +50,7 @@ def start_command(to: str, **changes: Any) -> StartCommand:
         "max_attempts": 5,
         "max_sends": 5,
         "request": b"{}",
+        "automatic_sends": len(changes.get("fallback", ())),  # as the native API has it
     }
     return StartCommand(**values | changes)
 

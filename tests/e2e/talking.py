@@ -4,6 +4,7 @@ import json
 import random
 import re
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import requests
 
 from tests.local.deploy import environment
 from tests.local.processes import run
-from tests.local.stack import Answer, Stack
+from tests.local.stack import Answer, Credentials, Stack
 
 
 def a_number() -> str:
@@ -55,6 +56,27 @@ def operate(stack: Stack, *arguments: str) -> Any:
     """What an operator's command prints."""
     command = [sys.executable, "-m", "verification.cli", *arguments]
     return json.loads(run(command, "verification.cli", environment(stack.endpoint_url)))
+
+
+def expire(stack: Stack, verification_id: str) -> None:
+    """Let the time of a code be over."""
+    stack.aws("dynamodb").update_item(
+        TableName=stack.tables["sessions"],
+        Key={"pk": {"S": f"V#{verification_id[1:]}"}, "sk": {"S": "V"}},
+        UpdateExpression="SET valid_until = :now",
+        ExpressionAttributeValues={":now": {"N": str(time.time_ns() // 1_000_000)}},
+    )
+
+
+def expire_devices(stack: Stack, client: Credentials) -> None:
+    """Let the time of all devices that a client trusts be over, before TTL deletes them."""
+    dynamodb, table = stack.aws("dynamodb"), stack.tables["sessions"]
+    pages = dynamodb.get_paginator("scan").paginate(TableName=table)
+    items = [item for page in pages for item in page["Items"]]
+    own = [one for one in items if one["pk"]["S"].startswith(f"T#{client.client_id}#")]
+    assert own
+    for item in own:
+        dynamodb.put_item(TableName=table, Item=item | {"expires_at": {"N": str(int(time.time()))}})
 
 
 def code_in(message: str) -> str:

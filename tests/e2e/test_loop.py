@@ -14,8 +14,7 @@ from verification.errors import ProviderRefused, ProviderRejected
 from verification.operations.ports import Order, Verifier
 from verification.providers import messagebird_verify, messente_verify, verigator
 
-from tests.e2e.talking import a_number, code_in, start, wrong
-from tests.e2e.test_flows import age
+from tests.e2e.talking import a_number, code_in, expire, start, wrong
 from tests.local.stack import Credentials, Stack
 from tests.providers.orders import make_order
 
@@ -129,7 +128,7 @@ def test_an_expired_code_is_expired_through_a_vendors_api_too(stack: Stack, name
     ref = provider.start(order_to(to))
     code = code_in(stack.texts_to(to)[0])
     (one,) = verifications_of(stack, client, to)
-    age(stack, one["id"], 301)
+    expire(stack, one["id"])
     checked = provider.check(ref, to, code, repeated=False, remaining=lambda: PLENTY)
     assert checked == Reason.EXPIRED
 

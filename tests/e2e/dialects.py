@@ -1,0 +1,58 @@
+"""The three drop-in APIs, called as simply as can be; test_vendor_clients.py has the real clients."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+
+from tests.local.stack import Answer, Credentials, Stack
+
+PATIENCE = 30  # seconds
+
+
+def messente(stack: Stack, client: Credentials, call: str, **parameters: str) -> str:
+    """Number Verification: `start` or `pin`; the text of its answer, which is always HTTP 200."""
+    who = {"username": client.client_id, "password": client.client_secret}
+    answer = requests.get(
+        f"{stack.api_url}/verify/{call}/", params={**who, **parameters}, timeout=PATIENCE
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def messagebird(
+    stack: Stack, key: str, method: str, path: str, fields: Mapping[str, Any] | None = None
+) -> Answer:
+    """MessageBird's API, with an access key; `fields` go as JSON, or after a question mark."""
+    reads = method == "GET"
+    answer = requests.request(
+        method,
+        stack.api_url + path,
+        params=fields if reads else None,
+        json=None if reads else fields,
+        headers={"Authorization": f"AccessKey {key}"},
+        timeout=PATIENCE,
+    )
+    return Answer(answer.status_code, answer.headers, answer.json() if answer.content else None)
+
+
+def verigator(
+    stack: Stack,
+    client: Credentials,
+    method: str,
+    path: str = "",
+    body: Any = None,
+    agent: str = "tests",
+) -> Answer:
+    """Verigator's API, below /v1/service/service."""
+    answer = requests.request(
+        method,
+        f"{stack.api_url}/v1/service/service{path}",
+        json=body,
+        headers={
+            "X-Service-Auth": f"{client.client_id}:{client.client_secret}",
+            "User-Agent": agent,
+        },
+        timeout=PATIENCE,
+    )
+    return Answer(answer.status_code, answer.headers, answer.json())

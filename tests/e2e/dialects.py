@@ -1,4 +1,4 @@
-"""The three drop-in APIs, called as simply as can be; test_vendor_clients.py has the real clients."""
+"""The three drop-in APIs, called as simply as can be; the vendors' own clients are elsewhere."""
 
 from collections.abc import Mapping
 from typing import Any

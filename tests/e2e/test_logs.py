@@ -4,13 +4,16 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import pyotp
 import requests
 
+from tests.e2e.dialects import messagebird, messente, verigator
 from tests.e2e.talking import a_number, code_in, start, wrong
 from tests.e2e.vendors import PASSWORD, WEBHOOK_SECRET, Vendors, a_number_in
 from tests.local.deploy import api_url
-from tests.local.stack import Stack
+from tests.local.stack import Credentials, Stack
 
 
 def test_a_whole_flow_leaves_no_code_no_key_and_no_destination(stack: Stack) -> None:
@@ -89,6 +92,45 @@ def test_providers_that_fail_and_report_leave_nothing_secret_either(
         ("Delivered", "provider", "service"),
         ("VerifierFailed", "provider", "service"),
     }
+
+
+def test_vendors_apis_with_secrets_in_their_urls_leave_none(stack: Stack) -> None:
+    client, to, cookie = stack.client("logs"), a_number(), "c0ffee-c0ffee-c0ffee"
+    device = {"cookie": cookie, "ip": "8.8.4.4", "browser": "Curious Browser"}
+    codes: set[str] = set()
+
+    _, first = messente(stack, client, "start", to=to, **device).split()
+    codes |= set(re.findall(r"\d+", stack.texts_to(to)[-1]))
+    for pin in (wrong(*codes), *codes):
+        messente(stack, client, "pin", verification_id=first, pin=pin, **device)
+    assert messente(stack, client, "start", to=to, **device) == "VERIFIED"
+    messente(stack, Credentials(client.client_id, "a-wrong-secret"), "start", to=to)
+    messente(stack, client, "start", to=to, template="no place for a code", max_tries="99")
+
+    made = messagebird(stack, client.access_key(), "POST", "/verify", {"recipient": to}).body
+    (token,) = re.findall(r"\d+", stack.texts_to(to)[-1])
+    for guess in ("", "not a token", wrong(token)):
+        messagebird(stack, client.access_key(), "GET", f"/verify/{made['id']}", {"token": guess})
+    messagebird(stack, client.access_key(), "GET", f"/messages/{made['id']}")
+    messagebird(stack, client.access_key("test"), "POST", "/verify", {"recipient": to})
+
+    service = verigator(stack, client, "POST", "", {"fqdn": "logs.example", "name": "Shop"}).body
+    users, member = f"/{service['id']}/users", {"id_in_service": "ann", "phone_number": to}
+    user = verigator(stack, client, "POST", users, member).body["id"]
+    verigator(stack, client, "POST", f"{users}/{user}/auth", {"method": "sms"})
+    pin = code_in(stack.texts_to(to)[-1])
+    for guess in (wrong(pin), pin, "letters"):
+        verigator(stack, client, "PUT", f"{users}/{user}/auth", {"token": guess})
+    path = f"/v1/services/{service['id']}/users/{user}/totp"
+    enrolled = stack.call("POST", path, by=client).body
+    seed = parse_qs(urlsplit(enrolled["otpauth_url"]).query)["secret"][0]
+    totp = pyotp.TOTP(seed).now()
+    assert stack.call("POST", f"{path}/confirm", {"code": totp}, by=client).status == 200
+
+    words = {to[1:], client.client_secret, "a-wrong-secret", cookie, seed, "Curious Browser"}
+    records = search(stack, words | set(keys(stack)), codes | {token, pin, totp})
+    operations = {record.get("operation") for record in records}
+    assert operations >= {"messente", "messagebird", "verigator"}
 
 
 def keys(stack: Stack) -> Iterator[str]:

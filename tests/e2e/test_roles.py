@@ -1,6 +1,7 @@
 """The roles hold what the functions need, and nothing more: without any one statement one fails."""
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 import requests
 
+from tests.e2e import dialects
 from tests.e2e.talking import a_number, code_in, start
 from tests.e2e.test_flows import age
 from tests.e2e.test_reports import address_of, sent_by_aws
 from tests.e2e.vendors import Vendors, a_number_in
 from tests.local import ROOT
-from tests.local.stack import FUNCTIONS, Credentials, Stack
+from tests.local.stack import Answer, Credentials, Stack
 
 # What cannot be shown here; tests/template watches over these alone.
 NOT_SHOWN = {
@@ -52,6 +54,20 @@ class Probe:
         """A verification of the probe's client, started by a role that nobody touches now."""
         started = self.stack.call("POST", "/v1/verifications", {"to": to, **fields}, by=self.client)
         return str(started.body["id"])
+
+    def messente(self, call: str, **parameters: str) -> str:
+        return dialects.messente(self.stack, self.client, call, **parameters)
+
+    def messagebird(self, method: str, path: str, fields: dict[str, str] | None = None) -> Answer:
+        key = self.client.access_key()
+        answer = dialects.messagebird(self.stack, key, method, path, fields)
+        print(f"messagebird {method}: {answer.status} {answer.body}")
+        return answer
+
+    def verigator(self, method: str, path: str, body: Any = None) -> Answer:
+        answer = dialects.verigator(self.stack, self.client, method, path, body)
+        print(f"verigator {method}: {answer.status} {answer.body}")
+        return answer
 
 
 def probe_start(probe: Probe) -> bool:
@@ -121,6 +137,71 @@ def probe_reports(probe: Probe) -> bool:
     return answer.status_code == 200 and "FunctionError" not in done
 
 
+def probe_messente(probe: Probe) -> bool:
+    """A device that comes to be trusted, and is forgotten; a number of another provider."""
+    to, cookie = a_number(), secrets.token_hex(8)
+    device = {"cookie": cookie, "ip": "8.8.8.8"}
+    said, _, verification_id = probe.messente("start", to=to, **device).partition(" ")
+    if said != "OK":
+        return False
+    (pin,) = re.findall(r"\d+", probe.stack.texts_to(to)[0])
+    answers = [
+        probe.messente("pin", verification_id=verification_id, pin=pin, **device),
+        probe.messente("start", to=to, **device),
+    ]
+    path = f"/v1/devices?to={to.replace('+', '%2B')}"
+    forgotten = probe.stack.call("DELETE", path, by=probe.client).body
+    elsewhere = probe.messente("start", to=a_number_in("EE"))[:3]
+    print(f"messente: {answers} {forgotten} {elsewhere}")
+    return [*answers, elsewhere] == ["VERIFIED", "VERIFIED", "OK "] and forgotten == {"revoked": 1}
+
+
+def probe_messagebird(probe: Probe) -> bool:
+    """Each way to send, then all that can be done with one, then more than the limit allows."""
+    to, mail = a_number(), f"{secrets.token_hex(4)}@example.org"
+    made = [
+        probe.messagebird("POST", "/verify", fields)
+        for fields in (
+            {"recipient": to},
+            {"recipient": mail, "type": "email"},
+            {"recipient": a_number_in("EE")},
+        )
+    ]
+    if [answer.status for answer in made] != [201] * 3:
+        return False
+    path = f"/verify/{made[0].body['id']}"
+    (token,) = re.findall(r"\d+", probe.stack.texts_to(to)[0])
+    statuses = [
+        probe.messagebird("GET", path).status,
+        probe.messagebird("GET", path, {"token": token}).status,
+        probe.messagebird("DELETE", path).status,
+        *(probe.messagebird("POST", "/verify", {"recipient": to}).status for _ in range(5)),
+    ]
+    return statuses == [200, 200, 204, 201, 201, 201, 201, 422]
+
+
+def probe_verigator(probe: Probe) -> bool:
+    """A service with two users, one of each provider, until it is deleted."""
+    service = probe.verigator("POST", "", {"fqdn": f"{secrets.token_hex(4)}.com", "name": "Shop"})
+    if service.status != 201:
+        return False
+    path, numbers = f"/{service.body['id']}", (a_number(), a_number_in("EE"))
+    users = [
+        probe.verigator("POST", f"{path}/users", {"id_in_service": to, "phone_number": to})
+        for to in numbers
+    ]
+    if [user.status for user in users] != [201, 201]:
+        return False
+    auths = [f"{path}/users/{user.body['id']}/auth" for user in users]
+    started = [probe.verigator("POST", auth, {"method": "sms"}).status for auth in auths]
+    if started != [201, 201]:
+        return False
+    token = code_in(probe.stack.texts_to(numbers[0])[0])
+    verified = probe.verigator("PUT", auths[0], {"token": token}).body
+    deleted = probe.verigator("DELETE", path).status
+    return verified.get("verified") is True and deleted == 202
+
+
 PROBES: dict[str, Callable[[Probe], bool]] = {
     "start": probe_start,
     "verify": probe_verify,
@@ -128,6 +209,9 @@ PROBES: dict[str, Callable[[Probe], bool]] = {
     "delete": probe_delete,
     "resend": probe_resend,
     "reports": probe_reports,
+    "messente": probe_messente,
+    "messagebird": probe_messagebird,
+    "verigator": probe_verigator,
 }
 
 
@@ -181,5 +265,5 @@ def test_no_role_is_shared_and_the_functions_run_under_their_own(stack: Stack) -
     roles = {
         client.get_function_configuration(FunctionName=arn)["Role"] for arn in arns(stack).values()
     }
-    assert len(roles) == len(arns(stack)) == len(FUNCTIONS) + 1
+    assert len(roles) == len(arns(stack)) == len(PROBES)
     assert start(stack, a_number())["status"] == "pending"

@@ -7,6 +7,7 @@ from verification.domain.limits import Limits, parse_limits
 from verification.domain.policy import Client, Profile
 from verification.domain.verification import Channel, Details
 from verification.operations.delete import Delete
+from verification.operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
 from verification.operations.lookup import Lookup
 from verification.operations.report import TakeReport
 from verification.operations.resend import LookAfter, Resend
@@ -16,6 +17,7 @@ from verification.operations.verify import Verify
 from verification.providers.routing import Routing
 
 from .clock import CountingRandom, SettableClock
+from .devices import InMemoryDevices
 from .keys import FixedCodeKeys, identity_key
 from .providers import FakeMessenger, FakeProviders, FakeVerifier, read_routes, routes_to
 from .telemetry import RecordingTelemetry
@@ -24,6 +26,7 @@ from .watches import RecordingWatches
 
 CLIENT = Client("shop", Profile("Shop"))
 RETENTION = 3600  # seconds
+TRUSTED = 30 * 86_400  # seconds
 
 
 class FakeStack:
@@ -94,6 +97,15 @@ class FakeStack:
             clock=self.clock,
             random=CountingRandom(),
         )
+        self.devices = InMemoryDevices()
+        self.countries: dict[str, str] = {}  # of IP addresses
+        self.trusted_devices = TrustedDevices(
+            self.devices, identity_key, self.countries.get, TRUSTED, self.clock
+        )
+        self.start_unless_trusted = StartUnlessTrusted(
+            self.start, self.trusted_devices, self.telemetry
+        )
+        self.verify_and_trust = VerifyAndTrust(self.verify, self.trusted_devices, self.telemetry)
         self.lookup = Lookup(self.verifications, identity_key, self.clock)
         self.delete = Delete(self.verifications, self.providers.verifier, self.telemetry)
         self.take_report = TakeReport(

@@ -1,5 +1,6 @@
 """Telemetry that is kept instead of logged."""
 
+from verification.domain.destination import Destination
 from verification.domain.identifiers import VerificationId
 from verification.domain.report import Report
 from verification.domain.verification import Send, Verdict, Verification
@@ -29,6 +30,12 @@ class RecordingTelemetry:
 
     def canceled(self, verification_id: VerificationId) -> None:
         self.events.append(("canceled", str(verification_id)))
+
+    def trusted(self, client_id: str, to: Destination) -> None:
+        self.events.append(("trusted", client_id, to.value))
+
+    def crashed(self, event: str, error: BaseException) -> None:
+        self.events.append(("crashed", event, type(error)))
 
     def warn(self, event: str, **fields: str | int) -> None:
         self.events.append(("warn", event, fields))

@@ -103,6 +103,10 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         locale="pt-BR",
         purpose="login",
         reference="order 1",
+        sender="Shop",
+        flash=True,
+        voice="female",
+        device=bytes(16),
         detailed=True,
         test=True,
         channels="sms,voice",
@@ -117,7 +121,6 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         ip="2001:db8::1",
         user_agent="agent",
         template="{code}",
-        sender="Shop",
         subject="s",
         webotp_domain="example.com",
         android_hash="a" * 11,
@@ -224,6 +227,18 @@ def test_an_amount_over_the_whole_limit_is_refused_at_once(verifications: Verifi
         verifications.create(make(), None, [charge("3/1h", 4, secrets.token_bytes(16))], remaining)
 
 
+def test_a_guess_is_answered_with_all_that_stands_on_the_verification(
+    verifications: Verifications,
+) -> None:
+    verification = created(
+        verifications, sender="Shop", flash=True, voice="male", device=bytes(range(16))
+    )
+    after, verdict = judged(verifications, guess(verification))
+    assert verdict.valid
+    assert (after.sender, after.flash, after.voice) == ("Shop", True, "male")
+    assert after.device == bytes(range(16))
+
+
 def test_a_right_guess_verifies_once(verifications: Verifications) -> None:
     verification = created(verifications)
     after, verdict = judged(verifications, guess(verification))
@@ -286,7 +301,15 @@ def test_a_guess_that_does_not_concern_it_finds_nothing_and_is_not_counted(
 
 def test_canceled_stops_the_code_and_erases_the_person(verifications: Verifications) -> None:
     verification = make(
-        detailed=True, reference="r", code_mac=NOBODYS_MAC, verifier="verifier", verifier_ref="1"
+        detailed=True,
+        reference="r",
+        sender="Shop",
+        flash=True,
+        voice="male",
+        device=bytes(16),
+        code_mac=NOBODYS_MAC,
+        verifier="verifier",
+        verifier_ref="1",
     )
     details = Details(metadata={"a": "b"}, ip="192.0.2.1")
     verifications.create(verification, details, [], remaining)
@@ -313,6 +336,7 @@ def test_canceled_stops_the_code_and_erases_the_person(verifications: Verificati
         nonce=None,
         code_mac=None,
         reference=None,
+        device=None,
     )
     assert [s.number for s in record.sends] == [1], "what was sent stays, for the bill"
     assert judged(verifications, guess(verification))[1].reason == Reason.CANCELED

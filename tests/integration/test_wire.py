@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from verification import aws
+from verification.api.events import Answer, Call
 from verification.domain.codes import report_mac
 from verification.domain.identifiers import ReportToken, parse_id, parse_report_token
 from verification.domain.report import Report
@@ -25,6 +26,7 @@ from verification.storage import table
 from verification.storage.directory import ClientRecord, Secret, hash_secret, write_client
 from verification.wiring import Stack, clock
 
+from tests.fakes.calls import Context, http_event
 from tests.integration.commands import (
     CLIENT,
     a_delegated_number,
@@ -124,6 +126,22 @@ def test_start_by_a_provider_that_is_followed_takes_one_put_more(
         "dynamodb.PutItem": 1,
         "dynamodb.UpdateItem": 1,
     }
+
+
+def test_a_start_with_a_test_code_takes_as_many_calls_and_none_to_a_provider(
+    real_place: Place, warm: Any
+) -> None:
+    stack, calls = warm()
+    to = a_number()
+    started = stack.start()(start_command(to, test_code="4711"), remaining)
+    assert calls == {
+        "sqs.SendMessage": 1,
+        "dynamodb.TransactWriteItems": 1,
+        "dynamodb.UpdateItem": 1,
+    }
+    assert real_place.texts_to(to) == []
+    guess = guess_command(str(started.record.verification.id), "4711")
+    assert stack.verify()(guess, remaining)[1].valid
 
 
 def test_a_repeated_start_takes_one_transaction_and_one_read(warm: Any) -> None:
@@ -373,6 +391,39 @@ def test_credentials_take_one_read_for_each_client_and_minute(real_place: Place,
     for _ in range(10):
         assert directory.authenticate(CLIENT.id, "s" * 43) == CLIENT
     assert calls == {"dynamodb.GetItem": 1}
+    other = stack.handler("other", {})._clients
+    assert other.authenticate(CLIENT.id, "s" * 43) == CLIENT
+    assert calls == {"dynamodb.GetItem": 1}, "the handlers of a function share what they know"
+
+
+@pytest.mark.parametrize(("address", "status"), [("2001:db8::7", 200), ("192.0.2.1", 403)])
+def test_a_client_with_networks_and_senders_comes_from_the_table_with_them(
+    real_place: Place, warm: Any, address: str, status: int
+) -> None:
+    stack, calls = warm()
+    near = replace(
+        CLIENT, id=f"near-{a_key()}", networks=("198.51.100.7", "2001:db8::/64"), senders=("Shop",)
+    )
+    record = ClientRecord(near, (Secret(hash_secret("s" * 43)),))
+    real_place.dynamodb.put_item(
+        TableName=real_place.environ["DIRECTORY_TABLE"], Item=write_client(record, "Near", 0)
+    )
+    seen: list[Call] = []
+
+    def respond(call: Call) -> Answer:
+        seen.append(call)
+        return Answer(200)
+
+    handler = stack.handler("test", {"GET /v1/verifications": respond})
+    event = http_event(
+        "GET",
+        headers={"Authorization": f"Bearer {near.id}.{'s' * 43}"},
+        requestContext={"identity": {"sourceIp": address}},
+    )
+    calls.clear()
+    assert handler(event, Context())["statusCode"] == status
+    assert calls == {"dynamodb.GetItem": 1}
+    assert [call.client for call in seen] == ([near] if status == 200 else [])
 
 
 def item_size(item: dict[str, Any]) -> int:
@@ -416,13 +467,29 @@ def units_of_a_guess(place: Place, stack: Stack, command: VerifyCommand) -> list
     return spent
 
 
-ALL_ON_THE_ITEM = {"purpose": "p" * 64, "reference": "r" * 128, "locale": "pt-BR"}
+ALL_ON_THE_ITEM = {
+    "purpose": "p" * 64,
+    "reference": "r" * 128,
+    "locale": "pt-BR",
+    "sender": "My-Shop-123",
+}
+BY_DROP_IN_APIS = {"flash": True, "voice": "female", "device": bytes(32)}
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, ALL_ON_THE_ITEM, ALL_ON_THE_ITEM | {"fallback": (Channel.VOICE,)}],
-    ids=["defaults", "with all that stands on the item", "and a channel to fall back on"],
+    [
+        {},
+        ALL_ON_THE_ITEM,
+        ALL_ON_THE_ITEM | {"fallback": (Channel.VOICE,)},
+        ALL_ON_THE_ITEM | BY_DROP_IN_APIS,
+    ],
+    ids=[
+        "defaults",
+        "with all that stands on the item",
+        "and a channel to fall back on",
+        "or with what drop-in APIs add",
+    ],
 )
 def test_at_native_defaults_the_item_is_under_1_kb_and_a_guess_takes_one_write_unit(
     real_place: Place, warm: Any, changes: dict[str, Any]

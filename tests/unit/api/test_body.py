@@ -1,16 +1,18 @@
-"""Bodies: one JSON object with distinct keys, or an error the caller can see."""
+"""Bodies: one JSON object, or form, with distinct keys, or an error the caller can see."""
 
 import base64
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verification.api.body import MAX_BODY_BYTES, read_json_body
+from verification.api.body import MAX_BODY_BYTES, read_json_body, read_json_or_form
 from verification.errors import BodyTooLarge, InvalidJson, ServiceError, UnsupportedContentType
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 
 
 def read(body: Any, content_type: str | None = JSON, encoded: bool = False) -> dict[str, Any]:
@@ -195,3 +197,132 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(), VALUES, max_size=3))
 def test_any_object_is_read_as_it_was_written(value: dict[str, Any]) -> None:
     assert read(json.dumps(value)) == value
+
+
+def read_either(
+    body: str | None, content_type: str | None = FORM, encoded: bool = False
+) -> dict[str, Any]:
+    return read_json_or_form({"body": body, "isBase64Encoded": encoded}, content_type)
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (None, {}),
+        ("", {}),
+        (" \r\n\t", {}),
+        ("to=31612345678", {"to": "31612345678"}),
+        ("to=%2B31612345678&type=sms", {"to": "+31612345678", "type": "sms"}),
+        ("to=+31612345678", {"to": " 31612345678"}),
+        ("template=Your+code+is+%25token", {"template": "Your code is %token"}),
+        ("a=1&b=&c=3", {"a": "1", "b": "", "c": "3"}),
+        ("a=b=c&d=%26%3D", {"a": "b=c", "d": "&="}),
+        ("a=%C3%A9%F0%9F%98%80", {"a": "\u00e9\U0001f600"}),
+        ("a=\u00e9", {"a": "\u00e9"}),
+        ("a%20b=1&%C3%A9=2", {"a b": "1", "\u00e9": "2"}),
+        ("a=1;b=2", {"a": "1;b=2"}),
+        ("a=%zz", {"a": "%zz"}),
+        ("A=1&a=2", {"A": "1", "a": "2"}),
+        ("&".join(f"f{n}={n}" for n in range(100)), {f"f{n}": str(n) for n in range(100)}),
+        ("a=" + "x" * (MAX_BODY_BYTES - 2), {"a": "x" * (MAX_BODY_BYTES - 2)}),
+    ],
+)
+def test_a_form_is_read_and_all_its_values_are_texts(
+    body: str | None, fields: dict[str, str]
+) -> None:
+    assert read_either(body) == fields
+    if body:
+        assert read_either(base64.b64encode(body.encode()).decode(), encoded=True) == fields
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        FORM,
+        FORM.upper(),
+        f"{FORM}; charset=utf-8",
+        f" {FORM} ;charset=UTF-8",
+        None,
+        "",
+        "text/plain",
+        "*/*",
+        "multipart/form-data; boundary=x",
+        "application/jsonp",
+    ],
+)
+def test_what_is_not_declared_as_json_may_be_a_form(content_type: str | None) -> None:
+    fields = {"to": "+31612345678", "b": ""}
+    assert read_either("to=%2B31612345678&b=", content_type) == fields
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [JSON, JSON.upper(), f"{JSON}; charset=utf-8", "application/vnd.api+json"]
+    + [None, "", "text/plain", "text/json", "*/*"],
+)
+@pytest.mark.parametrize("before", ["", " ", "\r\n\t"])
+def test_what_is_not_declared_as_a_form_may_be_json(content_type: str | None, before: str) -> None:
+    body = before + '{"to": 31612345678, "a": ["=&", null]}'
+    assert read_either(body, content_type) == {"to": 31_612_345_678, "a": ["=&", None]}
+
+
+@pytest.mark.parametrize("content_type", [JSON, FORM, None, "text/plain"])
+@pytest.mark.parametrize(
+    "body", ["[]", "[1]", "null", '"a"', "7", '{"a"', '{"a":1}{}', '{"a":NaN}']
+)
+def test_what_is_neither_a_form_nor_an_object_is_refused(
+    body: str, content_type: str | None
+) -> None:
+    with pytest.raises(InvalidJson) as refused:
+        read_either(body, content_type)
+    assert (refused.value.status, refused.value.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("to", "must be a form or JSON, in UTF-8"),
+        ("a=1&b", "must be a form or JSON, in UTF-8"),
+        ('{"to": "x"}', "must be a form or JSON, in UTF-8"),
+        ("a=%FF", "must be a form or JSON, in UTF-8"),
+        ("%FF=a", "must be a form or JSON, in UTF-8"),
+        ("a=%ED%A0%80", "must be a form or JSON, in UTF-8"),
+        ("&".join(f"f{n}={n}" for n in range(101)), "must be a form or JSON, in UTF-8"),
+        ("&" * 20_000, "must be a form or JSON, in UTF-8"),
+        ("a=1&a=1", "names a key twice"),
+        ("a=1&b=2&a=3", "names a key twice"),
+        ("a=1&%61=2", "names a key twice"),
+        ("a=&a=", "names a key twice"),
+    ],
+)
+def test_what_is_no_form_is_refused_and_not_repeated(body: str, says: str) -> None:
+    with pytest.raises(InvalidJson, match=says) as refused:
+        read_either(body)
+    assert body not in refused.value.detail
+
+
+@pytest.mark.parametrize("bad", [b"a=\xff", b"a=\xed\xa0\x80", "a=1".encode("utf-16")])
+def test_a_form_is_utf8(bad: bytes) -> None:
+    with pytest.raises(InvalidJson):
+        read_either(base64.b64encode(bad).decode(), encoded=True)
+
+
+@pytest.mark.parametrize("content_type", [FORM, JSON, None])
+def test_a_large_form_is_refused_and_the_bound_is_named(content_type: str | None) -> None:
+    with pytest.raises(BodyTooLarge, match=str(MAX_BODY_BYTES)):
+        read_either("a=" + "x" * (MAX_BODY_BYTES - 1), content_type)
+
+
+@given(st.dictionaries(st.text(), st.text(), min_size=1, max_size=5))
+def test_any_form_is_read_as_it_was_written(fields: dict[str, str]) -> None:
+    assert read_either(urlencode(fields)) == fields
+
+
+@given(st.binary(), CONTENT_TYPES | st.just(FORM))
+def test_any_bytes_give_fields_or_an_error(body: bytes, content_type: str | None) -> None:
+    try:
+        fields = read_either(base64.b64encode(body).decode(), content_type, encoded=True)
+    except ServiceError as error:
+        assert error.status == 400
+    else:
+        assert isinstance(fields, dict)

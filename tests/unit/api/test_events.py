@@ -3,9 +3,16 @@
 from typing import Any
 
 import pytest
-from verification.api.events import Call, is_http, read_direct, read_http, route_of
+from verification.api.events import Call, is_http, let_in, read_direct, route_of, url_of
+from verification.api.native.http import NativeApi
 from verification.domain.policy import Client
-from verification.errors import InvalidFields, InvalidJson, InvalidRequest, Unauthorized
+from verification.errors import (
+    AddressNotAllowed,
+    InvalidFields,
+    InvalidJson,
+    InvalidRequest,
+    Unauthorized,
+)
 
 from tests.fakes.calls import ARN, BATCH, SECRET, SHOP, Context, FakeClients, http_event
 from tests.fakes.clock import plenty
@@ -14,7 +21,7 @@ GOOD = f"Bearer shop.{SECRET}"
 
 
 def over_http(event: dict[str, Any]) -> Call:
-    return read_http(event, plenty, FakeClients())
+    return NativeApi().read(event, plenty, FakeClients())
 
 
 def direct(event: Any, qualifier: str = "") -> Call:
@@ -77,6 +84,190 @@ def test_a_read_takes_its_fields_from_the_query(method: str) -> None:
     }
     call = over_http(event)
     assert (call.fields, call.verification_id) == ({"to": "+31"}, "an id")
+    assert call.path == {"id": "an id"}
+
+
+@pytest.mark.parametrize(
+    "client_id", ["", "SHOP", "sh op", "shop\n", "x" * 65, "x" * 100_000, "sh\u00f6p", "\ud800"]
+)
+@pytest.mark.parametrize("secret", [SECRET, "wrong"])
+def test_what_can_be_no_client_is_nobody_without_a_look(client_id: str, secret: str) -> None:
+    class Everybody(FakeClients):
+        def authenticate(self, client_id: str, secret: str) -> Client:
+            return SHOP
+
+    with pytest.raises(Unauthorized):
+        let_in(http_event(), Everybody(), client_id, secret)
+    for too_long_or_empty in ("", "x" * 129):
+        with pytest.raises(Unauthorized):
+            let_in(http_event(), Everybody(), "shop", too_long_or_empty)
+    assert let_in(http_event(), Everybody(), "shop", "x" * 128) == SHOP
+
+
+V4, V6 = "192.0.2.0/28", "2001:db8:7::/48"
+NEAR = Client("near", SHOP.profile, networks=(V4, "198.51.100.7", V6))
+
+
+def from_address(address: Any, headers: dict[str, str] | None = None) -> Call:
+    """A call of a client that may call from some networks only."""
+    credentials = {"Authorization": f"Bearer {NEAR.id}.{SECRET}"}
+    event = http_event(headers=credentials | (headers or {}))
+    event["requestContext"]["identity"] = {"sourceIp": address}
+    return NativeApi().read(event, plenty, FakeClients(NEAR))
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.0", "192.0.2.15", "198.51.100.7", "2001:db8:7::", "2001:db8:7:f::1"]
+)
+def test_a_client_with_networks_may_call_from_them(address: str) -> None:
+    assert from_address(address).client == NEAR
+
+
+FAR: list[Any] = ["192.0.2.16", "198.51.100.8", "2001:db8:8::1", "::ffff:192.0.2.1", "::1"]
+UNREADABLE: list[Any] = ["", None, "unknown", "192.0.2.1, 192.0.2.2", "192.0.2.1/32", "192.0.2"]
+
+
+@pytest.mark.parametrize("address", FAR + UNREADABLE)
+def test_and_from_nowhere_else(address: Any) -> None:
+    with pytest.raises(AddressNotAllowed):
+        from_address(address)
+
+
+@pytest.mark.parametrize("identity", [{}, None, {"sourceIp": None}])
+def test_an_event_that_names_no_address_lets_in_those_without_networks_only(identity: Any) -> None:
+    context = {"identity": identity} if identity is not None else {}
+    credentials = {"Authorization": f"Bearer {NEAR.id}.{SECRET}"}
+    event = http_event(headers=credentials, requestContext=context)
+    with pytest.raises(AddressNotAllowed):
+        NativeApi().read(event, plenty, FakeClients(NEAR))
+    assert over_http(http_event(requestContext=context)).client == SHOP
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Client-IP"])
+def test_no_header_says_where_a_call_comes_from(name: str) -> None:
+    with pytest.raises(AddressNotAllowed):
+        from_address("203.0.113.9", {name: "192.0.2.1"})
+    assert from_address("192.0.2.1", {name: "203.0.113.9"}).client == NEAR
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "203.0.113.9"])
+def test_without_credentials_nobody_hears_of_networks(address: str) -> None:
+    event = http_event(
+        headers={"Authorization": f"Bearer {NEAR.id}.wrong"},
+        requestContext={"identity": {"sourceIp": address}},
+    )
+    with pytest.raises(Unauthorized):
+        NativeApi().read(event, plenty, FakeClients(NEAR))
+
+
+def test_the_address_comes_before_the_body() -> None:
+    credentials = {"Authorization": f"Bearer {NEAR.id}.{SECRET}"}
+    with pytest.raises(AddressNotAllowed):
+        NativeApi().read(
+            http_event(body="not even JSON", headers=credentials)
+            | {"requestContext": {"identity": {"sourceIp": "203.0.113.9"}}},
+            plenty,
+            FakeClients(NEAR),
+        )
+
+
+def test_a_direct_invoke_comes_from_no_address() -> None:
+    near = Client("near", SHOP.profile, direct_invoke=True, networks=(V4,))
+    assert read_direct({}, Context("near"), FakeClients(near)).client == near
+    assert read_direct({"client": "near"}, Context(), FakeClients(near)).client == near
+
+
+EXECUTE_API = "abc123.execute-api.eu-west-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("domain", "whole", "own", "resource", "url"),
+    [
+        # The address that API Gateway gives: the stage stands in the path.
+        (EXECUTE_API, "/dev/verify", "/verify", "/verify", f"https://{EXECUTE_API}/dev"),
+        (EXECUTE_API, "/dev/verify/", "/verify/", "/verify", f"https://{EXECUTE_API}/dev"),
+        (EXECUTE_API, "/dev/verify/1", "/verify/1", "/verify/{id}", f"https://{EXECUTE_API}/dev"),
+        (
+            EXECUTE_API,
+            "/verify/verify/verify",
+            "/verify/verify",
+            "/verify/{id}",
+            f"https://{EXECUTE_API}/verify",
+        ),
+        # A domain of one's own, mapped to the stage.
+        ("api.example.com", "/verify", "/verify", "/verify", "https://api.example.com"),
+        ("api.example.com", "/verify/", "/verify/", "/verify", "https://api.example.com"),
+        ("api.example.com", "/verify/1", "/verify/1", "/verify/{id}", "https://api.example.com"),
+        # And under a base path, which API Gateway leaves in `path` too.
+        ("api.example.com", "/otp/verify", "/otp/verify", "/verify", "https://api.example.com/otp"),
+        (
+            "api.example.com",
+            "/a/b/verify/messages/email/1/",
+            "/a/b/verify/messages/email/1/",
+            "/verify/messages/email/{id}",
+            "https://api.example.com/a/b",
+        ),
+    ],
+)
+def test_the_url_of_an_api_is_where_its_caller_found_it(
+    domain: str, whole: str, own: str, resource: str, url: str
+) -> None:
+    context = {"domainName": domain, "path": whole}
+    event = http_event(
+        resource=resource, path=own, requestContext=context, headers={"Host": "evil.example"}
+    )
+    assert url_of(event) == url
+
+
+@pytest.mark.parametrize("name", ["Host", "host", "HOST"])
+@pytest.mark.parametrize("host", ["127.0.0.1:4566", "localhost", "api.example.com:443"])
+@pytest.mark.parametrize("domain", [{}, {"domainName": None}, {"domainName": ""}])
+def test_where_no_domain_is_named_the_callers_own_word_tells_it(
+    name: str, host: str, domain: dict[str, Any]
+) -> None:
+    context = domain | {"path": "/_aws/execute-api/abc123/dev/verify"}
+    event = http_event(
+        resource="/verify", path="/verify", requestContext=context, headers={name: host}
+    )
+    assert url_of(event) == f"https://{host}/_aws/execute-api/abc123/dev"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        " ",
+        "evil.example/x",
+        "evil.example?x",
+        "evil.example#x",
+        "user@evil.example",
+        "evil.example:port",
+        "evil.example:123456",
+        "evil.example:",
+        "evil example",
+        "evil.example\r\nSet-Cookie: a=b",
+        "evil.example\n",
+        "evil\\example",
+        "ev\u00efl.example",
+        '"><script>',
+        "[::1]:80",
+        "x" * 254,
+    ],
+)
+def test_a_host_that_can_be_none_gives_no_url(host: str) -> None:
+    event = http_event(headers={"Host": host}, requestContext={"path": "/dev/v1/verifications"})
+    assert url_of(event) == ""
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"X-Forwarded-Host": "evil.example"}])
+def test_without_any_host_there_is_no_url(headers: dict[str, str] | None) -> None:
+    assert url_of(http_event() | {"headers": headers}) == ""
+
+
+def test_an_event_without_its_whole_path_has_the_host_alone() -> None:
+    assert url_of(http_event(requestContext={"domainName": EXECUTE_API})) == (
+        f"https://{EXECUTE_API}"
+    )
 
 
 def test_a_parameter_given_twice_is_refused_by_its_name() -> None:

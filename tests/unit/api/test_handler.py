@@ -2,12 +2,15 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from verification.api.events import Answer, Call
-from verification.api.handler import Handler, problem
+from verification.api.events import Answer, Call, Clients
+from verification.api.handler import Api, Handler
+from verification.api.native.http import NativeApi, problem
 from verification.errors import (
+    AddressNotAllowed,
     DeliveryFailed,
     FieldFault,
     InternalError,
@@ -17,6 +20,7 @@ from verification.errors import (
     ServiceError,
     Unauthorized,
 )
+from verification.operations.ports import Remaining
 
 from tests.fakes.calls import BATCH, SHOP, Context, FakeClients, http_event
 from tests.unit.logs import lines, make_telemetry
@@ -31,6 +35,8 @@ class Frame:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.calls: list[Call] = []
         self.answer: Answer | Exception = Answer(201, {"id": "a"}, {"X-Own": "1"})
+        self.api: Api = NativeApi()
+        self.takes_direct = True
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
@@ -38,8 +44,9 @@ class Frame:
     def handler(self) -> Handler:
         return Handler(
             "start",
+            self.api,
             {ROUTE: self._respond},
-            self._respond,
+            self._respond if self.takes_direct else None,
             FakeClients(),
             make_telemetry(self._monkeypatch),
             {"GET /v1/health": lambda: Answer(200, {"status": "ok"})},
@@ -88,6 +95,28 @@ def test_an_answer_without_a_body_is_empty(frame: Frame) -> None:
     assert frame.direct({"client": "batch"}) == {}
 
 
+@pytest.mark.parametrize(
+    "text", ["OK an id", "ERROR 101", "", "caf\u00e9 \U0001f600", '{"id": "a"}']
+)
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_text_is_answered_as_it_is_and_nobody_keeps_it(
+    frame: Frame, text: str, status: int
+) -> None:
+    frame.answer = Answer(status, text)
+    answer = frame.http()
+    assert (answer["statusCode"], answer["body"]) == (status, text)
+    assert answer["headers"] == {
+        "Content-Type": "text/plain; charset=utf-8",
+        "Cache-Control": "no-store",
+    }
+
+
+def test_an_answer_may_say_its_own_type(frame: Frame) -> None:
+    frame.answer = Answer(200, "<svg/>", {"Content-Type": "image/svg+xml"})
+    answer = frame.http()
+    assert (answer["body"], answer["headers"]["Content-Type"]) == ("<svg/>", "image/svg+xml")
+
+
 def test_an_answer_to_a_direct_invoke_is_plain(frame: Frame) -> None:
     assert frame.direct({"client": "batch", "to": "x"}) == {"id": "a"}
     (call,) = frame.calls
@@ -121,10 +150,84 @@ def test_an_error_to_a_direct_invoke_stands_under_error(frame: Frame) -> None:
         assert frame.direct(event)["error"]["code"] == code
 
 
+@pytest.mark.parametrize("event", [{"client": "batch"}, {"client": "nobody"}, {}, [], None])
+@pytest.mark.parametrize("qualifier", ["", "shop"])
+def test_without_an_answer_to_direct_invokes_each_is_refused(
+    frame: Frame, event: Any, qualifier: str
+) -> None:
+    frame.takes_direct = False
+    answer = frame.direct(event, qualifier)
+    assert list(answer) == ["error"]
+    assert (answer["error"]["status"], answer["error"]["code"]) == (400, "invalid_request")
+    assert answer["error"]["detail"] == "This function takes no direct invokes."
+    assert frame.calls == []
+    assert frame.http()["statusCode"] == 201, "the other way in is open"
+
+
+class TextApi:
+    """An API that is not ours: everybody is the client `shop`, and errors are texts at 200."""
+
+    def __init__(self, *, broken: ServiceError | Exception | None = None) -> None:
+        self._broken = broken
+
+    def read(self, event: Mapping[str, Any], remaining: Remaining, clients: Clients) -> Call:
+        if self._broken:
+            raise self._broken
+        return Call(SHOP, {"said": event["body"]}, "", None, remaining)
+
+    def refuse(self, error: ServiceError, request_id: str) -> Answer:
+        return Answer(200, f"ERROR {error.code} {request_id}")
+
+
+def test_another_api_reads_requests_in_its_own_way(frame: Frame) -> None:
+    frame.api = TextApi()
+    assert frame.http(body="not even JSON", headers={})["statusCode"] == 201
+    (call,) = frame.calls
+    assert (call.client, call.fields) == (SHOP, {"said": "not even JSON"})
+    assert call.remaining() == Context().get_remaining_time_in_millis()
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"),
+    [
+        (NotFound(), "verification_not_found"),
+        (LimitExceeded("why", retry_after=7), "limit_exceeded"),
+        (ValueError(SECRETS), "internal_error"),
+    ],
+)
+@pytest.mark.parametrize("where", ["reading", "answering"])
+def test_another_api_refuses_in_its_own_way_and_the_log_has_our_code(
+    frame: Frame, raised: Exception, code: str, where: str
+) -> None:
+    if where == "reading":
+        frame.api = TextApi(broken=raised)
+    else:
+        frame.api, frame.answer = TextApi(), raised
+    answer = frame.http()
+    assert (answer["statusCode"], answer["body"]) == (200, f"ERROR {code} request-1")
+    assert answer["headers"]["Content-Type"] == "text/plain; charset=utf-8"
+    logged = frame.logs()
+    assert (logged[-1]["status"], logged[-1]["code"]) == (200, code)
+    assert "31612345678" not in json.dumps(logged)
+
+
+def test_another_api_refuses_a_method_that_is_not_routed(frame: Frame) -> None:
+    frame.api = TextApi()
+    assert frame.http(method="PUT")["body"] == "ERROR method_not_allowed request-1"
+
+
+def test_a_direct_invoke_is_read_and_refused_as_ever_whatever_the_api(frame: Frame) -> None:
+    frame.api = TextApi(broken=ValueError("not asked"))
+    assert frame.direct({"client": "batch"}) == {"id": "a"}
+    frame.answer = NotFound()
+    assert frame.direct({"client": "batch"})["error"]["code"] == "verification_not_found"
+
+
 @pytest.mark.parametrize("error", ServiceError.__subclasses__())
 def test_every_error_has_its_code_and_status(error: type[ServiceError]) -> None:
     answer = problem(error("why"), "r")
-    assert answer.body is not None
+    assert isinstance(answer.body, dict)
+    assert NativeApi().refuse(error("why"), "r") == answer
     assert (answer.status, answer.body["status"]) == (error.status, error.status)
     assert answer.body["type"] == f"urn:serverless-verify:{error.code}"
     assert {key: answer.body[key] for key in ("title", "code", "detail", "request_id")} == {
@@ -144,8 +247,21 @@ def test_an_error_says_only_what_it_knows() -> None:
         "code",
         "request_id",
     }
-    failed = problem(DeliveryFailed("x", verification_id="an id"), "r")
-    assert (failed.body or {})["verification_id"] == "an id"
+    failed = problem(DeliveryFailed("x", verification_id="an id"), "r").body
+    assert isinstance(failed, dict)
+    assert failed["verification_id"] == "an id"
+
+
+def test_an_address_that_may_not_call_is_403_and_is_not_repeated() -> None:
+    answer = problem(AddressNotAllowed(), "r")
+    assert (answer.status, set(answer.headers)) == (403, {"Content-Type"})
+    assert answer.body == {
+        "type": "urn:serverless-verify:address_not_allowed",
+        "title": "This client may not call from this address",
+        "status": 403,
+        "code": "address_not_allowed",
+        "request_id": "r",
+    }
 
 
 @pytest.mark.parametrize(

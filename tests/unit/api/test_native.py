@@ -355,10 +355,45 @@ def test_a_start_carries_what_it_was_given() -> None:
         metadata={"order": "7"},
         ip="2001:db8::1",
         template="{code}\nhi",
-        sender="shop@example.org",
     )
+    assert command.sender == "shop@example.org"
     assert (command.locale, command.purpose, command.reference) == ("de", "login", "r-1")
     assert command.idempotency_key == "k-1"
+
+
+def test_a_sender_alone_needs_no_item_beside() -> None:
+    command = read("start", {"sender": "Shop"})
+    assert (command.sender, command.details) == ("Shop", None)
+
+
+def test_no_field_sets_what_only_other_apis_have() -> None:
+    command = read("start", {"sender": "Shop", "resend_after": 60, "template": "{code}"})
+    assert (command.flash, command.voice, command.device) == (False, None, None)
+    assert (command.test_code, command.brand) == (None, None)
+    for name in ("flash", "voice", "device", "test_code", "automatic_sends", "brand"):
+        (fault,) = faults("start", {name: "1"})
+        assert fault == FieldFault(name, "Extra inputs are not permitted")
+
+
+@pytest.mark.parametrize(
+    ("fields", "automatic"),
+    [
+        ({}, 0),
+        ({"resend_after": None}, 0),
+        ({"resend_after": 60}, 1),
+        ({"resend_after": 60, "max_sends": 10}, 1),
+        ({"channel": "voice"}, 0),
+        ({"channels": ["sms", "voice"]}, 1),
+        ({"channels": ["sms", "voice", "viber"]}, 2),
+        ({"channels": ["sms", "voice", "viber"], "resend_after": 60}, 2),
+        ({"channels": ["sms", "voice", "viber"], "max_sends": 2}, 2),  # start leaves what fits
+        ({"channels": ["viber", "totp", "whatsapp", "sms", "voice"]}, 4),
+    ],
+)
+def test_each_other_channel_is_one_automatic_send_else_resend_after_is_one(
+    fields: dict[str, Any], automatic: int
+) -> None:
+    assert read("start", fields).automatic_sends == automatic
 
 
 def test_the_order_of_fields_makes_no_other_request() -> None:
@@ -385,7 +420,7 @@ def test_the_order_of_fields_makes_no_other_request() -> None:
 def test_an_email_comes_from_an_address(sender: str, fits: bool) -> None:
     fields = {"to": "ann@example.com", "sender": sender}
     if fits:
-        assert read("start", fields).details.sender == sender
+        assert read("start", fields).sender == sender
     else:
         assert [fault.field for fault in faults("start", fields)] == ["sender"]
 

@@ -28,6 +28,7 @@ class Watched:
         unavailable: bool = False,
         silent: bool = False,
         resend_after: int | None = None,
+        automatic_sends: int | None = None,
         max_sends: int = 5,
         validity: int = 300,
         sends: str = "1000/10m",
@@ -39,7 +40,12 @@ class Watched:
             self.stack.messenger.failing = ProviderUnavailable("fake", "timeout")
         elif silent:
             self.stack.messenger.failing = ProviderSilent("fake", "ReadTimeoutError")
-        command = start_command(resend_after=resend_after, max_sends=max_sends, validity=validity)
+        command = start_command(
+            resend_after=resend_after,
+            automatic_sends=automatic_sends,
+            max_sends=max_sends,
+            validity=validity,
+        )
         try:
             self.stack.start(command, plenty)
         except KeyboardInterrupt:
@@ -341,6 +347,65 @@ def test_it_is_sent_by_itself_once_and_never_over_max_sends(
     watched = Watched(resend_after=resend_after, max_sends=max_sends, validity=600)
     watched.run(1200)
     assert len(watched.codes) == sent
+
+
+@pytest.mark.parametrize(
+    ("automatic_sends", "max_sends", "validity", "sent"),
+    [
+        (0, 5, 600, 1),
+        (1, 5, 600, 2),
+        (3, 5, 600, 4),
+        (9, 10, 1800, 10),
+        (9, 3, 600, 3),  # max_sends ends it
+        (9, 10, 150, 3),  # so does the end of the code
+        (9, 1, 600, 1),
+    ],
+)
+def test_several_automatic_sends_come_one_after_the_other_each_resend_after_the_last(
+    automatic_sends: int, max_sends: int, validity: int, sent: int
+) -> None:
+    watched = Watched(
+        resend_after=60, automatic_sends=automatic_sends, max_sends=max_sends, validity=validity
+    )
+    began = watched.record.verification.created_at
+    watched.run(validity * 2)
+    assert len(watched.codes) == sent and len(set(watched.codes)) == 1
+    sends = watched.record.sends
+    assert [send.tries[0].at - began for send in sends] == [n * 60_000 for n in range(sent)]
+    assert watched.record.verification.auto_sends == sent - 1
+
+
+def test_a_send_that_was_asked_for_puts_off_the_automatic_ones_and_takes_none_of_them() -> None:
+    watched = Watched(resend_after=60, automatic_sends=2, max_sends=4, validity=600)
+    began = watched.record.verification.created_at
+    watched.run(90)  # one came at 60
+    name = str(watched.record.verification.id)
+    watched.stack.clock.advance(10)
+    watched.stack.watches.queued.clear()
+    watched.stack.resend("shop", name, None, plenty)
+    watched.pending += [
+        (watched.stack.clock() + w.delay * 1000, w) for w in watched.stack.watches.queued
+    ]
+    watched.run(900)
+    seconds = [(send.tries[0].at - began) // 1000 for send in watched.record.sends]
+    assert seconds == [0, 60, 100, 160]
+    verification = watched.record.verification
+    assert (verification.sends, verification.auto_sends) == (4, 2)
+
+
+def test_of_several_automatic_sends_those_over_a_limit_are_not_made() -> None:
+    watched = Watched(resend_after=60, automatic_sends=5, max_sends=6, validity=600, sends="3/24h")
+    watched.run(1200)
+    assert len(watched.codes) == 3
+
+
+def test_after_success_no_further_automatic_send_comes() -> None:
+    watched = Watched(resend_after=60, automatic_sends=5, max_sends=6, validity=600)
+    watched.run(70)
+    name = str(watched.record.verification.id)
+    watched.stack.verify(VerifyCommand("shop", name, watched.codes[0]), plenty)
+    watched.run(1200)
+    assert len(watched.codes) == 2
 
 
 def test_a_lost_first_send_is_finished_and_its_automatic_one_still_comes() -> None:

@@ -18,7 +18,9 @@ def stack() -> FakeStack:
 
 def start(stack: FakeStack, to: str = NUMBER, client: str = "shop") -> str:
     details = Details(metadata={"order": "7"}, ip="192.0.2.1")
-    command = start_command(to, client=Client(client, Profile("Shop")), details=details)
+    command = start_command(
+        to, client=Client(client, Profile("Shop")), details=details, sender="Shop", device=b"d" * 16
+    )
     return str(stack.start(command, plenty).record.verification.id)
 
 
@@ -100,6 +102,7 @@ def test_a_deleted_verification_keeps_its_status_and_no_personal_data(stack: Fak
     assert record.details == Details()
     assert (found.to, found.destination_hash, found.reference) == (None, None, None)
     assert (found.nonce, found.code_mac, found.last_guess) == (None, None, None)
+    assert (found.device, found.sender) == (None, "Shop")
     assert record.delivery_at(stack.clock()) == Delivery.ACCEPTED  # bills are disputed by it
     assert stack.lookup.list("shop", NUMBER, 10, None).records == ()
 

@@ -280,8 +280,8 @@ def test_out_of_reach_sends_nothing(step: str) -> None:
 
 def test_the_details_of_the_start_hold_for_later_sends() -> None:
     stack = FakeStack()
-    details = Details(template="{code} for {validity_minutes}", sender="Me")
-    record = stack.start(start_command(details=details), plenty).record
+    details = Details(template="{code} for {validity_minutes}")
+    record = stack.start(start_command(details=details, sender="Me"), plenty).record
     stack.clock.advance(60)
     stack.resend("shop", str(record.verification.id), None, plenty)
     first, second = stack.messenger.sent
@@ -315,3 +315,20 @@ def test_a_test_destination_is_resent_without_a_message() -> None:
     assert [send.outcome for send in again.sends] == [Outcome.ACCEPTED] * 2
     assert stack.messenger.sent == []
     assert again.verification.status_at(stack.clock()) == Status.PENDING
+
+
+def test_what_has_a_test_code_is_resent_without_a_message_and_costs_nothing() -> None:
+    stack = FakeStack(sends="1/24h", routes="email=fake")
+    command = start_command(test_code="4711", resend_after=60)
+    verification = stack.start(command, plenty).record.verification
+    name = str(verification.id)
+    stack.clock.advance(30)
+    again = stack.resend("shop", name, Channel.VOICE, plenty)
+    assert [send.taken.provider for send in again.sends] == ["test", "test"]
+    stack.clock.advance(60)  # and by itself
+    stack.look_after(verification.token, again.verification.sent_at, 0, plenty)
+    by_itself = stack.lookup.one("shop", name)
+    assert [send.taken.provider for send in by_itself.sends] == ["test"] * 3
+    assert by_itself.verification.auto_sends == 1
+    assert stack.messenger.sent == []
+    assert stack.verify(VerifyCommand("shop", name, "4711"), plenty)[1].valid

@@ -5,7 +5,7 @@ import re
 import pytest
 from verification.domain.codes import report_mac
 from verification.domain.identifiers import parse_report_token
-from verification.domain.verification import Channel, Delivery, Details, Outcome, Record
+from verification.domain.verification import Channel, Delivery, Outcome, Record
 from verification.errors import (
     DeliveryFailed,
     ProviderRefused,
@@ -37,12 +37,14 @@ def asked(record: Record, number: int = 1) -> list[tuple[str, str, str]]:
 
 def test_a_provider_gets_all_that_it_may_need_to_know() -> None:
     stack = FakeStack()
-    record = stack.start(start_command(details=Details(sender="Shop")), plenty).record
+    command = start_command(sender="Shop", flash=True, voice="male")
+    record = stack.start(command, plenty).record
     name, began = str(record.verification.id), record.verification.created_at
     (first,) = (sent.order for sent in stack.messenger.sent)
     assert (first.key, first.to, first.country) == (f"{name}-1-{began}", "+31612345678", "NL")
     assert re.fullmatch("[A-Za-z0-9-]{1,64}", first.key)  # as vendors take them
     assert (first.channel, first.sender, first.locale) == (SMS, "Shop", "nl")
+    assert (first.flash, first.voice) == (True, "male")
     assert (first.validity, first.code_length, first.max_attempts) == (300, 6, 5)
     code = first.code()
     assert code in first.render(SMS).text and len(code) == 6
@@ -54,6 +56,14 @@ def test_a_provider_gets_all_that_it_may_need_to_know() -> None:
     assert (second.key, second.channel) == (f"{name}-2-{began}", VOICE)
     assert second.validity == 240  # rounded up
     assert second.code() == code
+    assert (second.sender, second.flash, second.voice) == ("Shop", True, "male")
+
+
+def test_what_nobody_asked_for_a_provider_is_not_told() -> None:
+    stack = FakeStack()
+    stack.start(start_command(), plenty)
+    (order,) = (sent.order for sent in stack.messenger.sent)
+    assert (order.sender, order.flash, order.voice) == (None, False, None)
 
 
 def test_the_key_is_the_same_when_the_same_send_is_tried_again() -> None:

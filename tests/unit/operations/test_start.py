@@ -1,8 +1,12 @@
 """Start: the order of its effects, its replays, its limits, and what it refuses."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from verification.api.events import Call
+from verification.api.native.start import read_start
+from verification.domain.codes import derive_code
 from verification.domain.destination import TestDestination
 from verification.domain.policy import Client, Profile
 from verification.domain.verification import (
@@ -16,6 +20,7 @@ from verification.domain.verification import (
 )
 from verification.errors import (
     DeliveryFailed,
+    FieldFault,
     IdempotencyConflict,
     InvalidFields,
     LimitExceeded,
@@ -23,10 +28,12 @@ from verification.errors import (
     ProviderUnavailable,
     TemporarilyUnavailable,
 )
+from verification.operations.ports import Terms
 from verification.operations.start import StartCommand, Started
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
+from tests.fakes.providers import FakeMessenger, FakeVerifier
 from tests.fakes.stack import CLIENT, RETENTION, FakeStack, start_command
 from tests.fakes.watches import Watch
 
@@ -88,6 +95,23 @@ def test_everything_that_decides_is_copied_onto_the_verification() -> None:
     assert (found.resend_after, found.max_auto_sends, found.purpose) == (60, 1, "login")
     assert (found.country, found.detailed, found.test) == ("NL", False, False)
     assert found.code_mac and found.nonce and len(found.destination_hash or b"") == 16
+    assert (found.sender, found.flash, found.voice, found.device) == (None, False, None, None)
+
+
+def test_how_it_is_sent_and_whom_to_trust_after_it_stand_on_the_verification_itself() -> None:
+    stack = FakeStack()
+    device = bytes(range(16))
+    command = start_command(sender="Shop", flash=True, voice="female", device=device)
+    verification = start(stack, command).record.verification
+    stored = stack.verifications.read(verification.token)
+    assert stored and stored.verification == verification
+    assert (verification.sender, verification.flash) == ("Shop", True)
+    assert (verification.voice, verification.device) == ("female", device)
+    assert not verification.detailed
+    # So that the answer to a guess has them, without another read.
+    guess = VerifyCommand("shop", str(verification.id), stack.messenger.sent[0].code)
+    guessed, verdict = stack.verify(guess, plenty)
+    assert verdict.valid and guessed.device == device
 
 
 @pytest.mark.parametrize(
@@ -98,6 +122,56 @@ def test_at_most_one_send_is_automatic_and_none_over_max_sends(
 ) -> None:
     started = start(FakeStack(), start_command(resend_after=resend_after, max_sends=max_sends))
     assert started.record.verification.max_auto_sends == automatic
+
+
+@pytest.mark.parametrize(
+    ("asked", "max_sends", "automatic"),
+    [(0, 5, 0), (1, 5, 1), (3, 5, 3), (4, 5, 4), (5, 5, 4), (9, 10, 9), (9, 2, 1), (9, 1, 0)],
+)
+def test_so_many_sends_are_automatic_as_were_asked_for_and_none_over_max_sends(
+    asked: int, max_sends: int, automatic: int
+) -> None:
+    command = start_command(resend_after=60, automatic_sends=asked, max_sends=max_sends)
+    assert start(FakeStack(), command).record.verification.max_auto_sends == automatic
+
+
+SENDERS = Client("shop", Profile("Shop"), senders=("Shop", "+3197010"))
+
+
+@pytest.mark.parametrize("sender", [None, "Shop", "+3197010"])
+def test_a_client_with_senders_sends_as_one_of_them_or_as_the_provider_does(
+    sender: str | None,
+) -> None:
+    stack = FakeStack()
+    start(stack, start_command(client=SENDERS, sender=sender))
+    assert [sent.sender for sent in stack.messenger.sent] == [sender]
+
+
+@pytest.mark.parametrize("test_code", [None, "123456"])
+@pytest.mark.parametrize("sender", ["Bank", "shop", "3197010"])
+def test_another_sender_is_refused_by_its_field_and_nothing_happens(
+    sender: str, test_code: str | None
+) -> None:
+    stack = FakeStack()
+    with pytest.raises(InvalidFields) as refused:
+        start(stack, start_command(client=SENDERS, sender=sender, test_code=test_code))
+    assert refused.value.faults == (FieldFault("sender", "is not one of this client's"),)
+    assert stack.journal == []
+
+
+def test_a_client_without_senders_sends_as_whom_it_likes() -> None:
+    stack = FakeStack()
+    start(stack, start_command(sender="Bank"))
+    assert [sent.sender for sent in stack.messenger.sent] == ["Bank"]
+
+
+def test_a_native_start_as_somebody_else_is_refused_by_the_field_that_it_named() -> None:
+    stack = FakeStack()
+    fields = {"to": "+31612345678", "sender": "Bank"}
+    with pytest.raises(InvalidFields) as refused:
+        start(stack, read_start(Call(SENDERS, fields, "", None, plenty)))
+    assert [fault.field for fault in refused.value.faults] == ["sender"]
+    assert stack.journal == []
 
 
 @pytest.mark.parametrize(
@@ -297,6 +371,72 @@ def test_a_test_destination_needs_no_route() -> None:
     assert start(stack, start_command(FICTION, client=TESTER)).record.verification.test
 
 
+def with_test_code(code: str = "123456", **changes: Any) -> StartCommand:
+    return start_command(test_code=code, **changes)
+
+
+@pytest.mark.parametrize("code", ["1234", "123456", "0000", "1" * 16])
+@pytest.mark.parametrize("client", [CLIENT, TESTER])
+def test_a_start_with_a_test_code_sends_nothing_and_is_verified_by_it(
+    code: str, client: Client
+) -> None:
+    stack = FakeStack()
+    started = start(stack, with_test_code(code, client=client))
+    verification = started.record.verification
+    assert (verification.test, verification.code_length) == (True, len(code))
+    assert started.record.sends[0].taken.provider == "test"
+    assert started.record.delivery_at(stack.clock()) == Delivery.ACCEPTED
+    assert stack.messenger.sent == []
+    assert not is_valid(stack, started.record, wrong(code))
+    assert is_valid(stack, started.record, code)
+
+
+def wrong(code: str) -> str:
+    return code[:-1] + str((int(code[-1]) + 1) % 10)
+
+
+def test_a_test_code_is_verified_by_nothing_else() -> None:
+    stack = FakeStack()
+    verification = start(stack, with_test_code()).record.verification
+    _, key = stack.code_keys.newest()
+    derived = derive_code(key, str(verification.id), verification.nonce or b"", 6)
+    assert not is_valid(stack, Record(verification), derived)
+    ordinary = start(stack, start_command("+31687654321")).record
+    assert not is_valid(stack, ordinary, "123456")
+
+
+def test_a_start_with_a_test_code_costs_nobody_anything() -> None:
+    stack = FakeStack(sends="1/24h", guesses="5/24h", short_code_guesses="5/24h")
+    for code in ("1234", "123456", "1234"):
+        start(stack, with_test_code(code, max_attempts=5))
+    start(stack, start_command(max_attempts=5))
+    with pytest.raises(LimitExceeded):
+        start(stack, start_command(max_attempts=5))
+    start(stack, with_test_code())
+
+
+@pytest.mark.parametrize("routes", ["email=fake", "sms=verifier"])
+def test_a_test_code_needs_no_route_and_starts_no_verifier(routes: str) -> None:
+    messenger, verifier = FakeMessenger(), FakeVerifier(terms=Terms((4, 4), (60, 60)))
+    stack = FakeStack(providers=[messenger, verifier], routes=routes)
+    assert start(stack, with_test_code()).record.verification.test
+    assert messenger.sent == [] and verifier.started == []
+
+
+def test_a_start_with_a_test_code_is_replayed_like_any_other() -> None:
+    stack = FakeStack()
+    first = start(stack, with_test_code(idempotency_key="k"))
+    again = start(stack, with_test_code(idempotency_key="k"))
+    assert (again.replayed, again.record) == (True, first.record)
+
+
+def test_a_test_code_outranks_that_of_a_test_destination() -> None:
+    stack = with_test_destination()
+    started = start(stack, with_test_code("123456", to=FICTION, client=TESTER, country="US"))
+    assert not is_valid(stack, started.record, "4711")
+    assert is_valid(stack, started.record, "123456")
+
+
 @pytest.mark.parametrize(
     ("client", "to", "later"),
     [
@@ -355,8 +495,8 @@ def test_a_channel_without_a_provider_is_refused() -> None:
 
 def test_details_are_stored_beside_and_used_by_the_message() -> None:
     stack = FakeStack()
-    details = Details(metadata={"order": "7"}, template="Code {code} of {brand}", sender="Me")
-    started = start(stack, start_command(details=details))
+    details = Details(metadata={"order": "7"}, template="Code {code} of {brand}")
+    started = start(stack, start_command(details=details, sender="Me"))
     (sent,) = stack.messenger.sent
     assert (sent.message.text, sent.sender) == (f"Code {sent.code} of Shop", "Me")
     stored = stack.verifications.read(started.record.verification.token)

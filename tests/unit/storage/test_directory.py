@@ -199,10 +199,37 @@ def test_a_refusal_is_a_fault_of_ours(directory: Directory, table: FakeDynamoDb)
         RECORD,
         ClientRecord(Client("a", Profile("Verify"), test=True, direct_invoke=True), ()),
         ClientRecord(SHOP, (Secret(bytes(32), 5), Secret(b"x" * 32)), disabled=True),
+        ClientRecord(Client("a", Profile("Verify"), networks=("192.0.2.0/24",)), ()),
+        ClientRecord(Client("a", Profile("Verify"), senders=("Shop", "+3197010")), ()),
+        ClientRecord(
+            Client("a", Profile("V"), networks=("192.0.2.7", "2001:db8::/32"), senders=("Shop",)),
+            (),
+        ),
     ],
 )
 def test_a_client_is_read_as_it_was_written(record: ClientRecord) -> None:
     assert read_client(write_client(record, "A name", 1), "Verify") == record
+
+
+def test_the_item_of_a_client_has_its_lists_only_where_it_has_some() -> None:
+    none = write_client(RECORD, "A name", 1)
+    assert not {"networks", "senders"} & none.keys()
+    some = Client("a", Profile("V"), networks=("192.0.2.0/24", "::1"), senders=("Shop",))
+    item = write_client(ClientRecord(some, ()), "A name", 1)
+    assert item["networks"] == {"L": [{"S": "192.0.2.0/24"}, {"S": "::1"}]}
+    assert item["senders"] == {"L": [{"S": "Shop"}]}
+    assert item["name"] == none["name"] == {"S": "A name"}
+
+
+def test_a_client_comes_with_its_lists_whichever_way_it_comes_in(
+    directory: Directory, table: FakeDynamoDb
+) -> None:
+    listed = Client(
+        "listed", Profile("V"), direct_invoke=True, networks=("192.0.2.7",), senders=("Shop",)
+    )
+    table.put(ClientRecord(listed, (Secret(hash_secret("right")),)))
+    assert directory.authenticate("listed", "right") == listed
+    assert directory.trusted("listed") == directory.named("listed") == listed
 
 
 def test_a_client_without_a_brand_has_the_stacks() -> None:

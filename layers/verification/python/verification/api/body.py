@@ -41,8 +41,8 @@ def read_json_or_form(event: Mapping[str, Any], content_type: str | None) -> dic
     raw = _read(event)
     if not raw.strip():
         return {}
-    declared = _media_type(content_type)
-    if declared != _FORM and (_is_json(declared) or raw.lstrip().startswith(b"{")):
+    is_json = bool(content_type) and _is_json(content_type)
+    if _media_type(content_type) != _FORM and (is_json or raw.lstrip().startswith(b"{")):
         return _json(raw)
     try:
         # As RFC 1866 §8.2.1 and browsers write it; an empty field is a field.

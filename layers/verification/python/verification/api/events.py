@@ -89,11 +89,11 @@ def query_of(event: Mapping[str, Any]) -> dict[str, str]:
     """The parameters after the question mark.
 
     Raises:
-        InvalidRequest: one is there twice.
+        InvalidRequest: one is there twice, with different values.
     """
     several = event.get("multiValueQueryStringParameters") or {}
     for name, values in several.items():
-        if len(values) > 1:
+        if len(set(values)) > 1:
             raise InvalidRequest(f"The parameter {name[:64]!a} is there twice.")
     return dict(event.get("queryStringParameters") or {})
 
@@ -128,9 +128,10 @@ def url_of(event: Mapping[str, Any]) -> str:
     """
     context = event["requestContext"]
     host = context.get("domainName") or headers_of(event).get("host") or ""
-    whole, own = context.get("path") or "", event.get("path") or ""
-    prefix = whole.removesuffix(own) if own and whole.endswith(own) else ""
-    return f"https://{host}{prefix.rstrip('/')}" if _HOST.fullmatch(host) else ""
+    whole = (context.get("path") or "").rstrip("/")
+    # Without the resource; a base path of a domain stands in `path` too, so that tells less.
+    prefix = whole.rsplit("/", event["resource"].count("/"))[0]
+    return f"https://{host}{prefix}" if _HOST.fullmatch(host) else ""
 
 
 def read_direct(event: Any, context: LambdaContext, clients: Clients) -> Call:

@@ -61,9 +61,9 @@ def write_client(record: ClientRecord, name: str, created_at: int) -> table.Item
         "direct_invoke": {"BOOL": client.direct_invoke},
         "disabled": {"BOOL": record.disabled},
     }
-    for name in _LISTS:
-        if values := getattr(client, name):
-            item[name] = {"L": [{"S": value} for value in values]}
+    for listed in _LISTS:
+        if values := getattr(client, listed):
+            item[listed] = {"L": [{"S": value} for value in values]}
     if profile.brand:
         item["brand"] = {"S": profile.brand}
     if profile.locale:

@@ -1,21 +1,25 @@
-"""What is inside the two built layers."""
+"""What is inside the built layers."""
 
 import importlib.metadata
 import importlib.util
 import marshal
+import os
 import re
 import struct
 import zipfile
 from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from types import CodeType
 
+import maxminddb
 import pytest
 from verification.catalogue import SERVICES
 
 from tests.local import ROOT
 
-from .conftest import Layers
+from .conftest import Layers, build_layer
+from .test_functions import run_bare
 
 UNCHECKED_HASH = 0b01  # PEP 552: bit 0 says "by hash", bit 1 "look at the source" is not set
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine in the header of an ELF file
@@ -25,6 +29,17 @@ ELF_MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine in the header of an E
 def layer(request: pytest.FixtureRequest, layers: Layers) -> Path:
     folder: Path = getattr(layers, request.param)
     return folder
+
+
+@pytest.fixture(scope="session")
+def countries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The layer with the countries of addresses, found or built as the others."""
+    build = os.environ.get("VERIFY_BUILD_DIR")
+    if build:
+        return ROOT / build / "CountriesLayer"
+    folder = tmp_path_factory.mktemp("build")
+    build_layer("CountriesLayer", ROOT / "layers/countries", folder)
+    return folder / "CountriesLayer"
 
 
 def read_lock(path: Path) -> dict[str, str]:
@@ -98,17 +113,56 @@ def test_botocore_knows_the_services_in_use_and_no_others(layers: Layers) -> Non
     assert there == made | set(SERVICES.values())
 
 
+def zipped(folder: Path, archive: Path) -> float:
+    """The megabytes of a folder in an archive."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for path in folder.rglob("*"):
+            file.write(path, path.relative_to(folder.parent))
+    return archive.stat().st_size / 1e6
+
+
 def test_the_zipped_layers_are_small(
-    layers: Layers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    layers: Layers, countries: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes = {}
-    for name, folder in vars(layers).items():
-        archive = tmp_path / f"{name}.zip"
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-            for path in folder.rglob("*"):
-                file.write(path, path.relative_to(folder.parent))
-        sizes[name] = archive.stat().st_size / 1e6
+    folders = vars(layers) | {"countries": countries / "python"}
+    sizes = {name: zipped(folders[name], tmp_path / f"{name}.zip") for name in folders}
     with capsys.disabled():
         print(f"\nzipped layers: {', '.join(f'{k} {v:.2f} MB' for k, v in sizes.items())}")
     assert sizes["dependencies"] <= 12
     assert sizes["verification"] <= 0.5
+    assert sizes["countries"] <= 6
+
+
+def test_the_countries_layer_holds_a_database_and_its_licence_and_no_more(countries: Path) -> None:
+    files = {str(path.relative_to(countries)) for path in countries.rglob("*") if path.is_file()}
+    folder = "python/verification_countries"
+    assert files == {f"{folder}/geo-whois-asn-country.mmdb", f"{folder}/NRO_LICENSE"}
+    licence = (countries / folder / "NRO_LICENSE").read_text()
+    assert "Creative Commons Attribution 4.0" in licence and "nro.net" in licence
+
+
+def test_the_database_knows_most_countries_by_ipv4_and_by_ipv6(countries: Path) -> None:
+    sample: dict[int, Iterable[IPv4Address | IPv6Address]] = {
+        4: (IPv4Address(number) for number in range(0, 1 << 32, 1 << 14)),
+        6: (IPv6Address(0x2001 << 112 | number << 96) for number in range(1 << 16)),
+    }
+    [path] = countries.rglob("*.mmdb")
+    with maxminddb.open_database(path) as database:
+        found = {
+            version: {str(record) for record in map(database.get, addresses) if record}
+            for version, addresses in sample.items()
+        }
+    assert len(found[4]) > 200 and len(found[6]) > 100  # of 249
+    codes = re.compile(r"{'country_code': '[A-Z]{2}'}")
+    assert [record for record in found[4] | found[6] if not codes.fullmatch(record)] == []
+
+
+def test_a_function_finds_the_countries_with_the_layers_alone(
+    layers: Layers, countries: Path
+) -> None:
+    script = """
+from verification.countries import Countries
+print(Countries()("8.8.8.8"), Countries()("2001:4860:4860::8888"), Countries()("10.0.0.1"))
+"""
+    printed = run_bare(layers, script, folder=countries / "python", variables={})
+    assert printed.split() == ["US", "US", "None"]

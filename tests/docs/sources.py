@@ -1,15 +1,26 @@
 """The documents, and the template they are compared with."""
 
+import json
 import re
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft202012Validator
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # it has no types
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")))
+
+# Who and what events and examples speak of; a function that is run by a test knows them.
+ID, CODE, TO = "afictionalverificationtoken", "123456", "+447700900123"
+IP, COOKIE = "203.0.113.7", "5f0a1c9e-0000-4000-8000-000000000001"  # RFC 5737
+SERVICE, USER = "81213bfd-b690-499e-b9d2-8754cb1550e8", "5f0a1c9e-0000-4000-8000-000000000002"
+
+type Run = Callable[[str, Any], Any]
+"""Runs a function, by its folder, with an event; what it returns."""
 
 
 @cache
@@ -68,6 +79,22 @@ def schema(name: str) -> dict[str, Any]:
     """One of the schemas of docs/openapi.yaml, complete in itself."""
     found: dict[str, Any] = resolved(openapi()["components"]["schemas"][name])
     return found
+
+
+def check_answer(route: str, answer: Mapping[str, Any]) -> None:
+    """Compare an answer of a function with what docs/openapi.yaml says of `METHOD /path`."""
+    method, path = route.split()
+    operation = openapi()["paths"][path].get(method.lower())
+    if operation is None:
+        response = resolved(openapi()["components"]["responses"]["MethodNotAllowed"])
+    else:
+        response = resolved(operation["responses"])[str(answer["statusCode"])]
+    if "content" not in response:
+        assert answer["body"] == ""
+        return
+    kind, body = answer["headers"]["Content-Type"].partition(";")[0], answer["body"]
+    value = body if kind == "text/plain" else json.loads(body)
+    Draft202012Validator(response["content"][kind]["schema"]).validate(value)
 
 
 def rows(document: str, heading: str) -> list[list[str]]:

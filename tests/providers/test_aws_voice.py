@@ -66,6 +66,11 @@ def test_it_carries_voice_and_takes_feedback_when_it_is_set_to() -> None:
         ({}, {"locale": "en"}, {"VoiceId": "JOANNA"}),
         ({}, {"locale": "et"}, {"VoiceId": None}),
         ({"voice_id": "RUBEN"}, {"locale": "et"}, {"VoiceId": "RUBEN"}),
+        ({}, {"voice": "male"}, {"VoiceId": "RUBEN"}),
+        ({}, {"voice": "female"}, {"VoiceId": "LOTTE"}),
+        ({}, {"voice": "male", "locale": "tr"}, {"VoiceId": "FILIZ"}),  # Polly has no other
+        ({}, {"voice": "male", "locale": "et"}, {"VoiceId": None}),
+        ({"voice_id": "LOTTE"}, {"voice": "male"}, {}),
         ({"configuration_set": "follow"}, {}, {"ConfigurationSetName": "follow"}),
         ({"protect_configuration": "protect-1"}, {}, {"ProtectConfigurationId": "protect-1"}),
         ({"max_price_per_minute": ".05"}, {}, {"MaxPricePerMinute": ".05"}),
@@ -151,7 +156,9 @@ def test_a_language_has_a_voice_of_its_own_or_none(language: str) -> None:
 
 
 def test_every_voice_is_one_of_the_model() -> None:
-    assert {voice.id for voice in VOICES.values()} <= set(values(SERVICE, "VoiceId"))
+    known = set(values(SERVICE, "VoiceId"))
+    assert {voice.id for voice in VOICES.values()} <= known
+    assert {voice.male for voice in VOICES.values()} <= known | {None}
 
 
 ERRORS = {

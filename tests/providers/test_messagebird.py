@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 from pytest_httpserver import HTTPServer
 from verification.domain.messages import Message
+from verification.domain.spoken import LANGUAGES
 from verification.domain.verification import Channel
 from verification.errors import (
     ProviderError,
@@ -18,7 +19,7 @@ from verification.errors import (
     ProviderUnavailable,
 )
 from verification.operations.ports import Messenger
-from verification.providers.messagebird import LANGUAGES, MessageBirdMessenger, Settings
+from verification.providers.messagebird import MessageBirdMessenger, Settings
 
 from .orders import make_order
 
@@ -132,6 +133,9 @@ MESSAGE_PARAMETERS: list[tuple[str, dict[str, Any], dict[str, Any], Any]] = [
     ("body", {}, {"render": lambda channel: Message(f"Ω {channel}")}, "Ω sms"),
     ("type", {"type": "sms"}, {}, "sms"),
     ("type", {"type": "flash"}, {}, "flash"),
+    ("type", {"type": "sms"}, {"flash": True}, "flash"),
+    ("type", {"type": "flash"}, {"flash": True}, "flash"),
+    ("voice", {}, {"voice": "male"}, None),
     ("datacoding", {"datacoding": "plain"}, {}, "plain"),
     ("datacoding", {"datacoding": "unicode"}, {}, "unicode"),
     ("datacoding", {"datacoding": "auto"}, {}, "auto"),
@@ -162,6 +166,9 @@ VOICE_PARAMETERS: list[tuple[str, dict[str, Any], dict[str, Any], Any]] = [
     ("language", {}, {"locale": "de"}, "de-de"),
     ("voice", {"voice": "male"}, {}, "male"),
     ("voice", {"voice": "female"}, {}, "female"),
+    ("voice", {"voice": "male"}, {"voice": "female"}, "female"),
+    ("voice", {"voice": "female"}, {"voice": "male"}, "male"),
+    ("type", {}, {"flash": True}, None),
     ("repeat", {"repeat": 10}, {}, 10),
     ("ifMachine", {"if_machine": "continue"}, {}, "continue"),
     ("ifMachine", {"if_machine": "delay"}, {}, "delay"),

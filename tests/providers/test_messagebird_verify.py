@@ -189,6 +189,8 @@ PARAMETERS: list[tuple[Channel, str, dict[str, Any], dict[str, Any], Any]] = [
     (EMAIL, "originator", {}, {"sender": "Shop"}, "code@shop.example"),
     (SMS, "reference", {}, {"key": "b" * 61 + "-12"}, "b" * 61 + "12"),
     (SMS, "type", {"type": "flash"}, {}, "flash"),
+    (SMS, "type", {"type": "sms"}, {"flash": True}, "flash"),
+    (VOICE, "type", {}, {"flash": True}, "tts"),
     (VOICE, "type", {"type": "flash"}, {}, "tts"),
     (EMAIL, "type", {"type": "flash"}, {}, "email"),
     (SMS, "template", {}, {"template": lambda c, at: Message(f"{c} {at}")}, "sms %token"),
@@ -209,6 +211,9 @@ PARAMETERS: list[tuple[Channel, str, dict[str, Any], dict[str, Any], Any]] = [
     (SMS, "maxAttempts", {}, {"max_attempts": 1}, 1),
     (SMS, "maxAttempts", {}, {"max_attempts": 10}, 10),
     (VOICE, "voice", {"voice": "male"}, {}, "male"),
+    (VOICE, "voice", {"voice": "male"}, {"voice": "female"}, "female"),
+    (VOICE, "voice", {}, {"voice": "male"}, "male"),
+    (SMS, "voice", {}, {"voice": "male"}, None),
     (VOICE, "language", {}, {"locale": "zh-Hant", "country": "HK"}, "zh-hk"),
     (VOICE, "language", {}, {"country": None}, "en-gb"),
     # not in the document's table, but in its clients

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from verification import cli
+from verification.domain.codes import hash_destination
 from verification.domain.verification import Outcome
 from verification.storage import table
 from verification.storage.directory import read_client
@@ -21,6 +22,7 @@ from tests.fakes.secrets import FakeSecretsManager
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000
+IDENTITY_KEY = "the identity key, 32 bytes at least"
 
 
 class FakeDynamoDb:
@@ -46,13 +48,21 @@ class FakeDynamoDb:
 
     def update_item(self, TableName: str, Key: dict[str, Any], **asked: Any) -> None:  # noqa: N803
         self._begin(TableName)
-        assert asked["UpdateExpression"] == "SET secrets = :new, disabled = :disabled"
-        assert asked["ConditionExpression"] == "secrets = :seen"
-        item, values = self.items[_key(Key)], asked["ExpressionAttributeValues"]
-        if self.changed_meanwhile or item["secrets"] != values[":seen"]:
+        item, values = self.items.get(_key(Key), {}), asked["ExpressionAttributeValues"]
+        holds = {
+            "secrets = :seen": item.get("secrets") == values.get(":seen"),
+            "attribute_exists(pk)": bool(item),
+        }
+        if self.changed_meanwhile or not holds[asked["ConditionExpression"]]:
             code = {"Error": {"Code": "ConditionalCheckFailedException"}}
             raise ClientError(code, "UpdateItem")  # type: ignore[arg-type]  # the rest is not used
-        item |= {"secrets": values[":new"], "disabled": values[":disabled"]}
+        for change in asked["UpdateExpression"].removeprefix("SET ").split(", "):
+            name, _, value = change.partition(" = ")
+            item[name] = values[value]
+
+    def delete_item(self, TableName: str, Key: dict[str, Any]) -> None:  # noqa: N803
+        self._begin(TableName)
+        del self.items[_key(Key)]
 
     def query(self, TableName: str, **asked: Any) -> Any:  # noqa: N803
         self._begin(TableName)
@@ -79,6 +89,19 @@ def _key(item: dict[str, Any]) -> tuple[str, str]:
     return item["pk"]["S"], item["sk"]["S"]
 
 
+class FakeSecrets:
+    """The secrets of a stack, by their ids."""
+
+    def __init__(self, **secrets: FakeSecretsManager) -> None:
+        self._secrets = secrets
+
+    def get_secret_value(self, SecretId: str) -> Any:  # noqa: N803 botocore's name
+        return self._secrets[SecretId].get_secret_value(SecretId)
+
+    def put_secret_value(self, SecretId: str, SecretString: str) -> None:  # noqa: N803
+        self._secrets[SecretId].put_secret_value(SecretId, SecretString)
+
+
 class FakeCloudFormation:
     """One stack with its outputs."""
 
@@ -90,6 +113,7 @@ class FakeCloudFormation:
             return {"Stacks": [{}]}
         outputs = {
             "DirectoryTableName": "directory",
+            "IdentityKeySecretArn": "identity",
             "ProvidersSecretArn": "providers",
             "SessionsTableName": "sessions",
         }
@@ -104,12 +128,13 @@ class Operator:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.dynamodb = FakeDynamoDb()
         self.secret = FakeSecretsManager({}, "providers")
+        self.identity = FakeSecretsManager({"key": IDENTITY_KEY}, "identity")
         self.stacks = FakeCloudFormation()
         self.now = NOW
         clients = {
             "dynamodb": self.dynamodb,
             "cloudformation": self.stacks,
-            "secretsmanager": self.secret,
+            "secretsmanager": FakeSecrets(providers=self.secret, identity=self.identity),
         }
         monkeypatch.setattr(boto3, "client", clients.__getitem__)
         monkeypatch.setattr("time.time_ns", lambda: self.now * 1_000_000)
@@ -201,6 +226,8 @@ def test_a_list_shows_no_secret_and_not_even_its_hash(operator: Operator) -> Non
             "name": "Demo",
             "test": True,
             "direct_invoke": False,
+            "networks": [],
+            "senders": [],
             "revoked": False,
             "secrets": 1,
         }
@@ -254,6 +281,73 @@ def test_the_sandbox_is_read_newest_first(operator: Operator) -> None:
     assert operator.dynamodb.table_names == {"sessions"}
     assert operator.runs("sandbox", "--to", "+31687654321", "--table", "mine") == []
     assert operator.dynamodb.table_names == {"sessions", "mine"}
+
+
+LISTS = ("--network", "192.0.2.0/24", "--sender", "Shop", "--sender", "+3197010")
+
+
+def held_to(operator: Operator, client_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    client = read_client(operator.item(client_id), "").client
+    return client.networks, client.senders
+
+
+def test_a_client_is_held_to_networks_and_senders_from_the_beginning(operator: Operator) -> None:
+    client_id, _ = operator.creates("Demo", *LISTS, "--network", "2001:db8::/32")
+    networks, senders = ["192.0.2.0/24", "2001:db8::/32"], ["Shop", "+3197010"]
+    assert held_to(operator, client_id) == (tuple(networks), tuple(senders))
+    (listed,) = operator.runs("list")
+    assert (listed["networks"], listed["senders"]) == (networks, senders)
+
+
+def test_a_client_can_be_held_to_other_networks_and_senders_later(operator: Operator) -> None:
+    client_id, secret = operator.creates("Demo", *LISTS)
+    allowed = operator.runs("allow", client_id, "--network", "198.51.100.7", "--network", "::1")
+    networks = ("198.51.100.7/32", "::1/128")
+    assert allowed == {"client_id": client_id, "networks": list(networks)}
+    assert held_to(operator, client_id) == (networks, ("Shop", "+3197010"))
+    operator.runs("allow", client_id, "--any-network", "--sender", "shop@example.com")
+    assert held_to(operator, client_id) == ((), ("shop@example.com",))
+    operator.runs("allow", client_id, "--any-sender")
+    assert held_to(operator, client_id) == ((), ())
+    assert operator.secrets(client_id) == [(sha256(secret), None)]
+
+
+def test_a_client_that_is_not_there_is_not_made_by_allowing_it(operator: Operator) -> None:
+    assert operator.fails("allow", "nobody", "--any-sender") == "There is no client nobody."
+    assert operator.dynamodb.items == {}
+
+
+def test_allowing_nothing_is_no_change(operator: Operator) -> None:
+    client_id, _ = operator.creates("Demo", *LISTS)
+    assert "--any-network" in operator.fails("allow", client_id)
+    assert held_to(operator, client_id) == (("192.0.2.0/24",), ("Shop", "+3197010"))
+
+
+def test_another_error_of_aws_is_no_missing_client(operator: Operator) -> None:
+    error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
+    operator.dynamodb.failing = error
+    assert operator.fails("allow", "x", "--any-sender") == str(error)
+
+
+def test_the_devices_of_one_client_and_number_are_revoked(operator: Operator) -> None:
+    number, key = "+31612345678", IDENTITY_KEY.encode()
+    kept = []
+    for client_id, to in (("demo", number), ("demo", "+31687654321"), ("other", number)):
+        item = table.device_key(client_id, hash_destination(key, to), b"a device")
+        operator.dynamodb.items[_key(item)] = item
+        kept.append(_key(item))
+    assert operator.runs("devices", "revoke", "demo", "--to", number) == {"revoked": 1}
+    assert operator.runs("devices", "revoke", "demo", "--to", "+31 6 12345678") == {"revoked": 0}
+    assert list(operator.dynamodb.items) == kept[1:]
+    assert operator.dynamodb.table_names == {"sessions"}
+
+
+def test_a_secret_that_cannot_be_read_is_one_sentence(operator: Operator) -> None:
+    argv = ("devices", "revoke", "demo", "--to", "+31612345678")
+    operator.identity.text = "{}"
+    assert "identity must hold a text" in operator.fails(*argv)
+    operator.identity.failing = EndpointConnectionError(endpoint_url="http://x")
+    assert operator.fails(*argv) == "AWS does not answer just now; try again."
 
 
 ID = f"a{'q' * 26}"
@@ -415,6 +509,19 @@ def test_an_error_of_aws_is_one_sentence(operator: Operator, error: Exception) -
         ["rotate", "x", "--overlap", "1"],
         ["rotate", "x", "--overlap", "1w"],
         ["rotate", "x", "--overlap", "-1h"],
+        ["create", "x", "--network", "192.0.2.1/24"],
+        ["create", "x", "--network", "example.com"],
+        ["create", "x", "--sender", "My Shop"],
+        ["create", "x", "--sender", "12345"],
+        ["create", "x", "--sender", "a\n@example.com"],
+        ["create", "x", "--any-network"],
+        ["allow"],
+        ["allow", "x", "--network", "192.0.2.0/24", "--any-network"],
+        ["allow", "x", "--sender", "Shop", "--any-sender"],
+        ["devices"],
+        ["devices", "revoke", "x"],
+        ["devices", "revoke", "x", "--to", "0612345678"],
+        ["devices", "revoke", "--to", "+31612345678"],
         ["sandbox"],
         ["show"],
         ["providers"],

@@ -28,7 +28,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "storage": ({"domain", "errors", "aws", "operations.ports", "storage"}, AWS),
     "providers": (
         {"domain", "errors", "aws", "operations.ports", "storage.table", "providers"},
-        AWS | {"pydantic", "requests", "urllib3"},
+        AWS | {"pydantic", "pyotp", "requests", "urllib3"},
     ),
     "catalogue": (
         {"aws", "domain", "errors", "operations", "providers", "settings", "storage"},
@@ -36,8 +36,9 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     ),
     "api": (
         {"domain", "errors", "operations", "telemetry", "api"},
-        {"pydantic", "phonenumbers", "email_validator"},
+        {"pydantic", "phonenumbers", "email_validator", "pyotp", "segno"},
     ),
+    "countries": ({"errors"}, {"maxminddb"}),
     "cli": (
         {
             "api",
@@ -52,7 +53,18 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
         AWS,
     ),
     "wiring": (
-        {"api", "aws", "catalogue", "operations", "providers", "settings", "storage", "telemetry"},
+        {
+            "api",
+            "aws",
+            "catalogue",
+            "countries",
+            "domain",
+            "operations",
+            "providers",
+            "settings",
+            "storage",
+            "telemetry",
+        },
         set(),
     ),
 }

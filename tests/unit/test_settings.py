@@ -17,6 +17,7 @@ ENVIRON = {
     "SEND_LIMITS": "5/10m 10/24h",
     "SHORT_CODE_GUESS_LIMITS": "20/24h",
     "TEST_DESTINATIONS": "+12025550100=123456@2027-01-31",
+    "TRUSTED_DEVICE_DAYS": "30",
 }
 
 
@@ -35,6 +36,7 @@ def test_settings_are_read_from_the_environment() -> None:
         short_code_guesses=(Limit("destination_short_code_guesses", "20/24h", 20, 86_400),),
     )
     assert list(settings.test_destinations) == ["+12025550100"]
+    assert settings.trusted_device_seconds == 30 * 86_400
     assert settings.optional("BRAND") == "Shop"
 
 
@@ -46,6 +48,7 @@ READERS: dict[str, Callable[[Settings], object]] = {
     "SEND_LIMITS": lambda settings: settings.send_limits,
     "SHORT_CODE_GUESS_LIMITS": lambda settings: settings.limits,
     "SESSIONS_TABLE": lambda settings: settings.required("SESSIONS_TABLE"),
+    "TRUSTED_DEVICE_DAYS": lambda settings: settings.trusted_device_seconds,
 }
 
 
@@ -74,6 +77,9 @@ def test_a_brand_that_nobody_sees_is_none(brand: str) -> None:
         ("RETENTION_HOURS", "a day", "RETENTION_HOURS"),
         ("RETENTION_HOURS", "0", "must be 1 to 8760."),
         ("RETENTION_HOURS", "8761", "must be 1 to 8760."),
+        ("TRUSTED_DEVICE_DAYS", "a month", "TRUSTED_DEVICE_DAYS"),
+        ("TRUSTED_DEVICE_DAYS", "-1", "must be 0 to 365."),
+        ("TRUSTED_DEVICE_DAYS", "366", "must be 0 to 365."),
         ("ROUTES", "smoke=sns", "'smoke=sns' at character 1"),
         ("ROUTES", "sms=sns; sms:UK=sns", "'sms:UK=sns' at character 10 is for UK"),
     ],
@@ -111,6 +117,11 @@ def test_only_the_word_true_enables_the_sandbox(value: str, enabled: bool) -> No
 @pytest.mark.parametrize(("hours", "seconds"), [("1", 3600), ("8760", 8760 * 3600)])
 def test_the_bounds_of_the_retention_are_allowed(hours: str, seconds: int) -> None:
     assert Settings({"RETENTION_HOURS": hours}).retention_seconds == seconds
+
+
+@pytest.mark.parametrize(("days", "seconds"), [("0", 0), ("365", 365 * 86_400)])
+def test_the_bounds_of_the_trust_in_a_device_are_allowed(days: str, seconds: int) -> None:
+    assert Settings({"TRUSTED_DEVICE_DAYS": days}).trusted_device_seconds == seconds
 
 
 @pytest.mark.parametrize(

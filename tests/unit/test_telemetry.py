@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
+from verification.domain.destination import Destination
 from verification.domain.identifiers import VerificationId
 from verification.domain.report import Report
 from verification.domain.verification import Channel, Delivery, Outcome, Reason, Verdict
@@ -252,6 +253,18 @@ def test_a_report_is_a_line_and_a_count_and_its_token_is_not_logged(
     assert line["vendor_code"] == "7"
     assert counted(log) == [(metric, {"provider": "messente"})]
     assert "the token" not in printed
+
+
+@pytest.mark.parametrize("country", ["NL", None])
+def test_a_trusted_device_is_a_line_and_a_count_without_its_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], country: str | None
+) -> None:
+    make_telemetry(monkeypatch).trusted("shop", Destination(NUMBER, country))
+    log = Log(capsys.readouterr().out)
+    (line,) = log.lines
+    assert (line["message"], line["client_id"]) == ("device_trusted", "shop")
+    assert line["destination"] == "+316*****678"
+    assert counted(log) == [("Trusted", {"country": country or "none"})]
 
 
 def test_a_repeated_guess_is_logged_and_not_counted_again(

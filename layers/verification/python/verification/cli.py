@@ -4,6 +4,7 @@ Runs on an operator's machine with boto3 and AWS credentials; no function import
 """
 
 import argparse
+import ipaddress
 import json
 import re
 import secrets
@@ -19,13 +20,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from .api.destinations import parse_destination
 from .api.fields import LOCALE
+from .api.senders import check_sender
 from .catalogue import SET_BY_TEMPLATE, WrongSettings, read_settings
+from .domain.codes import hash_destination
 from .domain.identifiers import make_token, parse_id
 from .domain.policy import Client, Profile
-from .errors import InvalidFields, ProviderError
+from .domain.verification import Channel
+from .errors import ConfigurationError, InvalidFields, ProviderError, TemporarilyUnavailable
 from .providers.verigator import create_service
 from .settings import Settings
 from .storage import table
+from .storage.devices import DynamoDbDevices
 from .storage.directory import (
     ClientRecord,
     Secret,
@@ -34,6 +39,7 @@ from .storage.directory import (
     write_client,
     write_secret,
 )
+from .storage.secrets import StoredIdentityKey
 from .storage.verifications import DynamoDbVerifications
 from .telemetry import mask
 
@@ -56,6 +62,8 @@ def create(arguments: argparse.Namespace) -> dict[str, Any]:
         Profile(arguments.brand or "", arguments.locale),
         test=arguments.test,
         direct_invoke=arguments.direct_invoke,
+        networks=tuple(arguments.network or ()),
+        senders=tuple(arguments.sender or ()),
     )
     record = ClientRecord(client, (Secret(hash_secret(secret)),))
     _dynamodb().put_item(
@@ -74,6 +82,8 @@ def show_all(arguments: argparse.Namespace) -> list[dict[str, Any]]:
             "name": item["name"]["S"],
             "test": record.client.test,
             "direct_invoke": record.client.direct_invoke,
+            "networks": record.client.networks,
+            "senders": record.client.senders,
             "revoked": record.disabled,
             "secrets": len(record.secrets),
         }
@@ -103,6 +113,37 @@ def revoke(arguments: argparse.Namespace) -> dict[str, Any]:
     """Shut a client out; functions that remember it forget it within a minute."""
     _change(arguments, lambda record: (), disabled=True)
     return {"client_id": arguments.client, "revoked": True}
+
+
+def allow(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Say from where a client may call and whom it may name as sender, in place of before."""
+    lists = {"networks": arguments.network, "senders": arguments.sender}
+    changed = {name: values for name, values in lists.items() if values is not None}
+    if not changed:
+        raise CommandError("Say what: --network, --any-network, --sender or --any-sender.")
+    try:
+        _dynamodb().update_item(
+            TableName=_table_name(arguments),
+            Key=table.client_key(arguments.client),
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in changed),
+            ConditionExpression="attribute_exists(pk)",
+            ExpressionAttributeValues={
+                f":{name}": {"L": [{"S": value} for value in values]}
+                for name, values in changed.items()
+            },
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        raise CommandError(f"There is no client {arguments.client}.") from None
+    return {"client_id": arguments.client, **changed}
+
+
+def revoke_devices(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Trust no device of a client for a number any more: the next start there needs a code."""
+    key = StoredIdentityKey(_secrets_manager(), _output(arguments, "IdentityKeySecretArn"))
+    devices = DynamoDbDevices(_dynamodb(), _table_name(arguments, "Sessions"))
+    return {"revoked": devices.forget(arguments.client, hash_destination(key(), arguments.to))}
 
 
 def show_sandbox(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -302,6 +343,24 @@ def _destination(text: str) -> str:
         raise argparse.ArgumentTypeError(error.faults[0].message) from None
 
 
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text))
+    except ValueError:
+        message = "write a network such as 192.0.2.0/24 or 2001:db8::/32, or one address"
+        raise argparse.ArgumentTypeError(message) from None
+
+
+def _sender(text: str) -> str:
+    try:
+        check_sender(text, Channel.EMAIL if "@" in text else Channel.SMS)
+    except InvalidFields as error:
+        raise argparse.ArgumentTypeError(error.faults[0].message) from None
+    if not text.isprintable():
+        raise argparse.ArgumentTypeError("a sender has printable characters only")
+    return text
+
+
 def _brand(text: str) -> str:
     if not 1 <= len(text) <= 20 or not text.isprintable() or not text.strip():
         raise argparse.ArgumentTypeError("a brand has 1 to 20 printable characters")
@@ -337,7 +396,17 @@ def build_parser() -> argparse.ArgumentParser:
     creating.add_argument(
         "--locale", type=_locale, help="language of its messages, such as de or pt-BR"
     )
+    _add_lists(creating)
     add("list", show_all)
+    allowing = add("allow", allow)
+    allowing.add_argument("client")
+    networks, senders = _add_lists(allowing)
+    networks.add_argument(
+        "--any-network", action="store_const", const=[], dest="network", help="call from anywhere"
+    )
+    senders.add_argument(
+        "--any-sender", action="store_const", const=[], dest="sender", help="name whom it likes"
+    )
     rotating = add("rotate", rotate)
     rotating.add_argument("client")
     rotating.add_argument(
@@ -354,8 +423,32 @@ def build_parser() -> argparse.ArgumentParser:
     registering.add_argument("--fqdn", required=True, help="host name of the service")
     registering.add_argument("--name", required=True, help="what people see in the app")
     registering.add_argument("--file", type=Path, help="settings, instead of the stack's")
+    devices = commands.add_parser("devices", help="Devices that need no code for a while.")
+    revoking = add(
+        "revoke", revoke_devices, devices.add_subparsers(required=True, metavar="ACTION")
+    )
+    revoking.add_argument("client")
+    revoking.add_argument("--to", type=_destination, required=True)
     add("sandbox", show_sandbox).add_argument("--to", type=_destination, required=True)
     return parser
+
+
+def _add_lists(parser: argparse.ArgumentParser) -> tuple[Any, Any]:
+    """The options of what a client is held to; the groups of each, where others may exclude it."""
+    networks, senders = parser.add_mutually_exclusive_group(), parser.add_mutually_exclusive_group()
+    networks.add_argument(
+        "--network",
+        type=_network,
+        action="append",
+        help="may call over HTTPS from here only, such as 192.0.2.0/24; several: one after another",
+    )
+    senders.add_argument(
+        "--sender",
+        type=_sender,
+        action="append",
+        help="may name this sender only; several: one after another",
+    )
+    return networks, senders
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -363,7 +456,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = build_parser().parse_args(argv)
     try:
         answer = arguments.command(arguments)
-    except (CommandError, BotoCoreError, ClientError, OSError) as error:
+    except TemporarilyUnavailable:
+        print("AWS does not answer just now; try again.", file=sys.stderr)
+        return 1
+    except (CommandError, ConfigurationError, BotoCoreError, ClientError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(json.dumps(answer, indent=2))

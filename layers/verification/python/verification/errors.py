@@ -15,10 +15,12 @@
         ├── Unauthorized              401
         ├── AddressNotAllowed         403
         ├── NotFound                  404
+        ├── UserNotFound              404
         ├── MethodNotAllowed          405
         ├── IdempotencyConflict       409
         ├── NotPending                409
         ├── MaxSendsReached           409
+        ├── AlreadyExists             409
         ├── InvalidFields             422
         ├── LimitExceeded             429
         ├── ResendTooEarly            429
@@ -151,6 +153,12 @@ class NotFound(ServiceError):
     code, status, title = "verification_not_found", 404, "There is no such verification"
 
 
+class UserNotFound(ServiceError):
+    """No such service of this client, or no such user of it."""
+
+    code, status, title = "user_not_found", 404, "There is no such service or user"
+
+
 class MethodNotAllowed(ServiceError):
     """The path exists, the method does not."""
 
@@ -174,6 +182,12 @@ class MaxSendsReached(ServiceError):
     """The code was sent as often as the verification allows."""
 
     code, status, title = "max_sends_reached", 409, "The code was sent often enough"
+
+
+class AlreadyExists(ServiceError):
+    """A service or a user of that name is there."""
+
+    code, status, title = "already_exists", 409, "There is one of that name"
 
 
 class InvalidFields(ServiceError):

@@ -5,6 +5,7 @@ stops at INIT with a sentence that names it.
 """
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -14,6 +15,9 @@ from .domain.routes import Routes, parse_routes
 from .errors import ConfigurationError
 
 _T = TypeVar("_T")
+
+_TEST_CODE = re.compile("[0-9]{4,16}")
+_PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9._:-]+(/[A-Za-z0-9._/-]*)?")
 
 
 class Settings:
@@ -56,6 +60,14 @@ class Settings:
         return hours * 3600
 
     @property
+    def trusted_device_seconds(self) -> int:
+        """How long a device is trusted after a success; 0: never."""
+        days = self._read("TRUSTED_DEVICE_DAYS", int)
+        if not 0 <= days <= 365:
+            raise ConfigurationError("TRUSTED_DEVICE_DAYS must be 0 to 365.")
+        return days * 86_400
+
+    @property
     def send_limits(self) -> tuple[Limit, ...]:
         return self._limits("destination_sends", "SEND_LIMITS")
 
@@ -84,6 +96,23 @@ class Settings:
     def test_destinations(self) -> Mapping[str, TestDestination]:
         text = self.optional("TEST_DESTINATIONS")
         return self._read("TEST_DESTINATIONS", parse_test_destinations) if text else {}
+
+    @property
+    def test_code(self) -> str | None:
+        """What verifies all that is started with a key for tests; None: there are no such keys."""
+        code = self.optional("TEST_CODE")
+        # All zeros are no code of ours, and a vendor's client refuses them.
+        if code and not (_TEST_CODE.fullmatch(code) and code.strip("0")):
+            raise ConfigurationError("TEST_CODE must be 4 to 16 digits, not all zeros.")
+        return code
+
+    @property
+    def public_url(self) -> str | None:
+        """Where callers find the API, without a slash at the end; None: where they asked."""
+        url = self.optional("PUBLIC_URL")
+        if url and not _PUBLIC_URL.fullmatch(url):
+            raise ConfigurationError("PUBLIC_URL must be an http or https URL without a query.")
+        return url and url.rstrip("/")
 
     def _limits(self, name: str, variable: str) -> tuple[Limit, ...]:
         return self._read(variable, lambda text: parse_limits(name, text))

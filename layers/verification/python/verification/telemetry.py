@@ -7,6 +7,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
+from .domain.destination import Destination
 from .domain.identifiers import VerificationId
 from .domain.report import Report
 from .domain.verification import Delivery, Outcome, Send, Verdict, Verification
@@ -107,6 +108,12 @@ class Telemetry:
             _count("Verified", channel=verification.channel, country=_country(verification))
         elif verdict.reason:
             _count("Failed", channel=verification.channel, reason=verdict.reason)
+
+    def trusted(self, client_id: str, to: Destination) -> None:
+        """A start needed no code: the device is trusted."""
+        known = {"client_id": client_id, "destination": mask(to.value)}
+        self._logger.info("device_trusted", extra=known)
+        _count("Trusted", country=to.country or _NO_COUNTRY)
 
     def canceled(self, verification_id: VerificationId) -> None:
         self._logger.info("verification_canceled", extra={"verification_id": str(verification_id)})

@@ -14,6 +14,7 @@ from .api.events import Answer
 from .api.handler import Api, Handler, Respond
 from .api.native.http import NativeApi
 from .aws import make_client
+from .domain.verification import OWN_APP
 from .operations.delete import Delete
 from .operations.lookup import Lookup
 from .operations.verify import Verify
@@ -24,12 +25,19 @@ from .storage.verifications import DynamoDbVerifications
 from .telemetry import Telemetry
 
 if TYPE_CHECKING:
+    from .api.dialects.messagebird.http import MessageBirdApi
     from .catalogue import Catalogue
-    from .operations.ports import Verifier
+    from .countries import Countries
+    from .operations.auth import CheckAuth, StartAuth
+    from .operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
+    from .operations.ports import Checker
     from .operations.report import TakeReport
     from .operations.resend import LookAfter, Resend
     from .operations.sending import Sender
+    from .operations.services import Manage
     from .operations.start import Start
+    from .operations.totp import AppChecker, Enrol
+    from .storage.services import DynamoDbServices
     from .storage.watches import SqsWatches
 
 
@@ -101,6 +109,28 @@ class Stack:
             random=os.urandom,
         )
 
+    def trusted_devices(self) -> "TrustedDevices":
+        from .operations.devices import TrustedDevices
+        from .storage.devices import DynamoDbDevices
+
+        return TrustedDevices(
+            devices=DynamoDbDevices(self._dynamodb, self._settings.required("SESSIONS_TABLE")),
+            identity_key=self._identity_key,
+            countries=self._countries,
+            seconds=self._settings.trusted_device_seconds,
+            clock=clock,
+        )
+
+    def start_unless_trusted(self) -> "StartUnlessTrusted":
+        from .operations.devices import StartUnlessTrusted
+
+        return StartUnlessTrusted(self.start(), self.trusted_devices(), self.telemetry)
+
+    def verify_and_trust(self) -> "VerifyAndTrust":
+        from .operations.devices import VerifyAndTrust
+
+        return VerifyAndTrust(self.verify(), self.trusted_devices(), self.telemetry)
+
     def lookup(self) -> Lookup:
         return Lookup(self._verifications, self._identity_key, clock)
 
@@ -137,6 +167,39 @@ class Stack:
             self._verifications, self._watches, self._identity_key, self.telemetry, clock
         )
 
+    def manage_services(self) -> "Manage":
+        from .operations.services import Manage
+
+        return Manage(self._services, self.delete(), clock, os.urandom)
+
+    def start_auth(self) -> "StartAuth":
+        from .operations.auth import StartAuth
+
+        return StartAuth(self._services, self.start(), self.delete(), os.urandom)
+
+    def check_auth(self) -> "CheckAuth":
+        from .operations.auth import CheckAuth
+
+        return CheckAuth(self._services, self.verify())
+
+    def enrol(self) -> "Enrol":
+        from .operations.totp import Enrol
+        from .providers.totp import code_at
+
+        return Enrol(
+            services=self._services,
+            apps=self._services,
+            identity_key=self._identity_key,
+            code_at=code_at,
+            clock=clock,
+            random=os.urandom,
+        )
+
+    def messagebird_api(self) -> "MessageBirdApi":
+        from .api.dialects.messagebird.http import MessageBirdApi
+
+        return MessageBirdApi(self._settings.test_code, self._settings.public_url)
+
     @functools.cached_property
     def _dynamodb(self) -> Any:
         return make_client("dynamodb", attempts=3, read=2)
@@ -153,6 +216,12 @@ class Stack:
     @functools.cached_property
     def _verifications(self) -> DynamoDbVerifications:
         return DynamoDbVerifications(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+
+    @functools.cached_property
+    def _countries(self) -> "Countries":
+        from .countries import Countries
+
+        return Countries()
 
     @functools.cached_property
     def _code_keys(self) -> StoredCodeKeys:
@@ -189,8 +258,22 @@ class Stack:
             clock,
         )
 
-    def _verifier(self, name: str) -> "Verifier":
-        return self._catalogue.verifier(name)
+    @functools.cached_property
+    def _services(self) -> "DynamoDbServices":
+        from .storage.services import DynamoDbServices
+
+        return DynamoDbServices(self._dynamodb, self._settings.required("DIRECTORY_TABLE"))
+
+    def _verifier(self, name: str) -> "Checker":
+        return self._app_checker if name == OWN_APP else self._catalogue.verifier(name)
+
+    @functools.cached_property
+    def _app_checker(self) -> "AppChecker":
+        # Imported late, as the catalogue. The key is looked for when a code is: delete has none.
+        from .operations.totp import AppChecker
+        from .providers.totp import code_at
+
+        return AppChecker(self._services, lambda: self._identity_key(), code_at, clock)
 
     @functools.cached_property
     def _sender(self) -> "Sender":

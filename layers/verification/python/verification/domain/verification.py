@@ -19,6 +19,10 @@ class Channel(StrEnum):
     TOTP = "totp"  # nothing travels: an app on the phone makes the codes
 
 
+# Who checks the codes of an authenticator app that was enrolled with us: nobody sends any.
+OWN_APP = "totp"
+
+
 class Status(StrEnum):
     """Where a verification stands."""
 
@@ -279,6 +283,8 @@ class Record:
         A code that was typed back did arrive, by this send or another: then a late report of
         failure changes nothing. One that ended unused and unreported may have arrived or not.
         """
+        if self.verification.verifier == OWN_APP:  # nothing was sent
+            return Delivery.UNKNOWN
         status, last = self.verification.status_at(now), self._telling_send
         report = last.delivery if last else None
         if status == Status.VERIFIED:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from ..domain.destination import Destination
 from ..domain.identifiers import VerificationId
 from ..domain.limits import Charge
 from ..domain.messages import Message
@@ -346,22 +347,8 @@ class Terms:
         return None
 
 
-@runtime_checkable
-class Verifier(Protocol):
-    """A provider that makes and checks a code of its own."""
-
-    name: str
-
-    def start(self, order: Order) -> str:
-        """Have a code made and sent.
-
-        Returns:
-            The vendor's id of its verification.
-
-        Raises:
-            As Messenger.send().
-        """
-        ...
+class Checker(Protocol):
+    """Who knows whether a code that we did not make is right."""
 
     def check(
         self, ref: str, to: str, code: str, *, repeated: bool, remaining: Remaining
@@ -369,7 +356,7 @@ class Verifier(Protocol):
         """Ask whether a code is right. Our own table has counted the guess before.
 
         Args:
-            ref: what start() returned.
+            ref: its own id for what the code belongs to.
             to: whom it was sent to.
             code: 4 to 16 digits.
             repeated: this guess was asked about before, its answer got lost, and it is the only
@@ -388,6 +375,24 @@ class Verifier(Protocol):
 
         Raises:
             ProviderError: it could not be asked, or said no.
+        """
+        ...
+
+
+@runtime_checkable
+class Verifier(Checker, Protocol):
+    """A provider that makes and checks a code of its own."""
+
+    name: str
+
+    def start(self, order: Order) -> str:
+        """Have a code made and sent.
+
+        Returns:
+            The vendor's id of its verification.
+
+        Raises:
+            As Messenger.send().
         """
         ...
 
@@ -425,9 +430,9 @@ class Route(Protocol):
 
 
 class Verifiers(Protocol):
-    """The providers that make and check codes of their own, by name."""
+    """Those who check codes that are not ours, by name."""
 
-    def __call__(self, name: str) -> Verifier:
+    def __call__(self, name: str) -> Checker:
         """
         Raises:
             ProviderRefused: the stack has no such provider, or not its settings.
@@ -444,4 +449,6 @@ class Telemetry(Protocol):
     def canceled(self, verification_id: VerificationId) -> None: ...
     def verifier_failed(self, verification: Verification, error: ProviderError) -> None: ...
     def reported(self, verification_token: str, report: Report) -> None: ...
+    def trusted(self, client_id: str, to: Destination) -> None: ...
     def warn(self, event: str, **fields: str | int) -> None: ...
+    def crashed(self, event: str, error: BaseException) -> None: ...

@@ -12,13 +12,28 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..domain.codes import HASH_BYTES, code_mac, derive_code, hash_destination, keyed_hash
+from ..domain.codes import (
+    HASH_BYTES,
+    code_mac,
+    derive_code,
+    hash_destination,
+    keyed_hash,
+    nobodys_mac,
+)
 from ..domain.destination import Destination, TestDestination
 from ..domain.identifiers import VerificationId, make_token
 from ..domain.limits import Charge, Limits
 from ..domain.messages import TemplateError, check
 from ..domain.policy import LONG_VALIDITY, SHORT_CODE, Client
-from ..domain.verification import Channel, Details, Outcome, Record, Status, Verification
+from ..domain.verification import (
+    OWN_APP,
+    Channel,
+    Details,
+    Outcome,
+    Record,
+    Status,
+    Verification,
+)
 from ..errors import (
     DeliveryFailed,
     FieldFault,
@@ -135,14 +150,34 @@ class Start:
         claim = Claim(1, command.channel, now, verification.lease_until)
         return _answer(self.sender.send(record, claim, remaining), replayed=False)
 
-    def _make(self, command: StartCommand, now: int, remaining: Remaining) -> Verification:
+    def with_app(self, command: StartCommand, ref: str, remaining: Remaining) -> Verification:
+        """Start a verification whose codes an authenticator app shows: nothing is sent or queued.
+
+        Args:
+            command: without `details` and `idempotency_key`.
+            ref: which app, for whoever checks its codes.
+
+        Raises:
+            LimitExceeded: too many guesses for this destination.
+            TemporarilyUnavailable: it was not started, or nobody will hear of it.
+        """
+        verification = self._make(command, self.clock(), remaining, app=ref)
+        charges = self._charge_guesses(command, verification)
+        self.verifications.create(verification, None, charges, remaining)
+        self.telemetry.started(verification)
+        return verification
+
+    def _make(
+        self, command: StartCommand, now: int, remaining: Remaining, app: str | None = None
+    ) -> Verification:
         identity = self.identity_key()
         kid, key = self.code_keys.newest()
         verification_id = VerificationId(kid, self._token(command, identity))
         nonce = self.random(16)
-        test_code = command.test_code or self._test_code(command, now)
+        test_code = None if app else command.test_code or self._test_code(command, now)
         length = len(test_code) if test_code else command.code_length
         code = test_code or derive_code(key, str(verification_id), nonce, length)
+        mac = code_mac(key, str(verification_id), code)
         valid_until = now + command.validity * 1000
         return Verification(
             token=verification_id.token,
@@ -165,7 +200,7 @@ class Start:
             to=command.to.value,
             destination_hash=hash_destination(identity, command.to.value),
             nonce=nonce,
-            code_mac=code_mac(key, str(verification_id), code),
+            code_mac=nobodys_mac(key, str(verification_id)) if app else mac,
             request_mac=keyed_hash(identity, "request", command.request)[:HASH_BYTES],
             country=command.to.country,
             locale=command.locale or command.client.profile.locale,
@@ -178,6 +213,8 @@ class Start:
             detailed=command.details is not None,
             test=test_code is not None,
             channels=",".join((command.channel, *command.fallback)) if command.fallback else None,
+            verifier=OWN_APP if app else None,
+            verifier_ref=app,
         )
 
     def _token(self, command: StartCommand, identity: bytes) -> str:
@@ -218,16 +255,19 @@ class Start:
         return None
 
     def _charges(self, command: StartCommand, verification: Verification) -> list[Charge]:
-        charges = charge_sends(self.limits.sends, verification)
+        sends = charge_sends(self.limits.sends, verification)
+        return sends + self._charge_guesses(command, verification)
+
+    def _charge_guesses(self, command: StartCommand, verification: Verification) -> list[Charge]:
         if verification.test or verification.destination_hash is None:
-            return charges
+            return []
         # Guesses are paid for now, so that verify stays one write.
         subject = keyed_hash(
             self.identity_key(), "guesses", command.client.id, verification.destination_hash
         )[:HASH_BYTES]
         short = verification.code_length < SHORT_CODE
         limits = self.limits.guesses + (self.limits.short_code_guesses if short else ())
-        return charges + [Charge(limit, subject, command.max_attempts) for limit in limits]
+        return [Charge(limit, subject, command.max_attempts) for limit in limits]
 
     def _replay(self, existing: Verification, repeated: Verification) -> Started:
         if not hmac.compare_digest(existing.request_mac or b"", repeated.request_mac or b""):

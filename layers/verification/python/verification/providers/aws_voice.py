@@ -23,38 +23,44 @@ class Voice:
     Args:
         id: as `SendVoiceMessage` spells it.
         language: Polly's code of what it speaks.
+        male: the one that takes its place when a male voice was asked for, if there is one.
     """
 
     id: str
     language: str
+    male: str | None = None
+
+    def of(self, gender: str | None) -> str:
+        """Its id, or that of the male voice where that was asked for."""
+        return self.male if gender == "male" and self.male else self.id
 
 
 # By the language of our texts, or language and country.
 VOICES = {
     "ar": Voice("ZEINA", "arb"),
-    "da": Voice("NAJA", "da-DK"),
-    "de": Voice("VICKI", "de-DE"),
-    "en": Voice("JOANNA", "en-US"),
-    "en-AU": Voice("NICOLE", "en-AU"),
-    "en-GB": Voice("AMY", "en-GB"),
-    "en-IE": Voice("AMY", "en-GB"),
+    "da": Voice("NAJA", "da-DK", "MADS"),
+    "de": Voice("VICKI", "de-DE", "HANS"),
+    "en": Voice("JOANNA", "en-US", "MATTHEW"),
+    "en-AU": Voice("NICOLE", "en-AU", "RUSSELL"),
+    "en-GB": Voice("AMY", "en-GB", "BRIAN"),
+    "en-IE": Voice("AMY", "en-GB", "BRIAN"),
     "en-IN": Voice("RAVEENA", "en-IN"),
-    "en-NZ": Voice("NICOLE", "en-AU"),
-    "es": Voice("LUPE", "es-US"),
-    "es-ES": Voice("LUCIA", "es-ES"),
+    "en-NZ": Voice("NICOLE", "en-AU", "RUSSELL"),
+    "es": Voice("LUPE", "es-US", "MIGUEL"),
+    "es-ES": Voice("LUCIA", "es-ES", "ENRIQUE"),
     "es-MX": Voice("MIA", "es-MX"),
-    "fr": Voice("LEA", "fr-FR"),
+    "fr": Voice("LEA", "fr-FR", "MATHIEU"),
     "fr-CA": Voice("CHANTAL", "fr-CA"),
-    "it": Voice("BIANCA", "it-IT"),
-    "ja": Voice("MIZUKI", "ja-JP"),
+    "it": Voice("BIANCA", "it-IT", "GIORGIO"),
+    "ja": Voice("MIZUKI", "ja-JP", "TAKUMI"),
     "ko": Voice("SEOYEON", "ko-KR"),
     "nb": Voice("LIV", "nb-NO"),
-    "nl": Voice("LOTTE", "nl-NL"),
-    "pl": Voice("EWA", "pl-PL"),
-    "pt": Voice("INES", "pt-PT"),
-    "pt-BR": Voice("CAMILA", "pt-BR"),
+    "nl": Voice("LOTTE", "nl-NL", "RUBEN"),
+    "pl": Voice("EWA", "pl-PL", "JACEK"),
+    "pt": Voice("INES", "pt-PT", "CRISTIANO"),
+    "pt-BR": Voice("CAMILA", "pt-BR", "RICARDO"),
     "ro": Voice("CARMEN", "ro-RO"),
-    "ru": Voice("TATYANA", "ru-RU"),
+    "ru": Voice("TATYANA", "ru-RU", "MAXIM"),
     "sv": Voice("ASTRID", "sv-SE"),
     "tr": Voice("FILIZ", "tr-TR"),
     "zh": Voice("ZHIYU", "cmn-CN"),
@@ -114,7 +120,7 @@ class AwsVoiceMessenger(EndUserMessenger):
             **self._common_parameters(order),
             OriginationIdentity=calling_number(order) or settings.origination_identity,
             MessageBodyTextType="TEXT",
-            VoiceId=settings.voice_id or (voice.id if voice else None),
+            VoiceId=settings.voice_id or (voice.of(order.voice) if voice else None),
             MaxPricePerMinute=settings.max_price_per_minute,
         )
 

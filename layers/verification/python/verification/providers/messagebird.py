@@ -22,6 +22,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from ..domain.report import vendor_id
+from ..domain.spoken import DEFAULT_LANGUAGE, LANGUAGES
 from ..domain.texts import LANGUAGE_OF_COUNTRY
 from ..domain.verification import Channel
 from ..errors import (
@@ -37,14 +38,6 @@ from .settings import BaseUrl, HeaderSecret, ProviderSettings
 
 MAX_SPOKEN = 1_000  # characters of a voice message
 
-# The vendor's list. The first of a language speaks to the regions that have none of their own.
-LANGUAGES = (
-    *("en-gb", "en-us", "en-au", "en-in", "en-gb-wls", "es-es", "es-mx", "es-us", "fr-fr"),
-    *("fr-ca", "pt-pt", "pt-br", "zh-cn", "zh-hk", "cy-gb", "da-dk", "de-de", "el-gr", "id-id"),
-    *("is-is", "it-it", "ja-jp", "ko-kr", "ms-my", "nb-no", "nl-nl", "pl-pl", "ro-ro", "ru-ru"),
-    *("sv-se", "ta-in", "th-th", "tr-tr", "vi-vn"),
-)
-_DEFAULT_LANGUAGE = "en-gb"
 _NORWEGIAN = {"no": "nb", "nn": "nb"}
 
 _MEANINGS: Mapping[int, type[ProviderError]] = {
@@ -69,9 +62,10 @@ class Account(ProviderSettings):
     Args:
         originator: of SMS, unless the client has its own: a number, or 1 to 11 characters.
         voice_originator: the number that calls; None for MessageBird's.
-        type: `flash` shows the SMS at once, and most phones do not keep it.
+        type: `flash` shows the SMS at once, and most phones do not keep it. One that is started
+            so is so with `sms` too.
         datacoding: characters beyond GSM 03.38: none (`plain`), all (`unicode`), as needed.
-        voice: that reads the message.
+        voice: that reads the message, unless it was started with another.
     """
 
     access_key: HeaderSecret
@@ -169,7 +163,7 @@ class MessageBirdMessenger:
             "recipients": [msisdn(order.to)],
             "originator": sms_originator(order, settings),
             "body": order.render(order.channel).text,
-            "type": settings.type,
+            "type": "flash" if order.flash else settings.type,
             "datacoding": settings.datacoding,
             "validity": order.validity,
             "gateway": settings.gateway,
@@ -187,7 +181,7 @@ class MessageBirdMessenger:
             "originator": voice_originator(order, settings),
             "body": body,
             "language": language_of(order),
-            "voice": settings.voice,
+            "voice": order.voice or settings.voice,
             "repeat": settings.repeat,
             "ifMachine": settings.if_machine,
             "machineTimeout": settings.machine_timeout,
@@ -220,7 +214,7 @@ def language_of(order: Order) -> str:
     country = order.country or ""
     spoken_there = LANGUAGE_OF_COUNTRY.get(country, "en")
     found = (_spoken(locale, country) for locale in (order.locale, spoken_there) if locale)
-    return next(filter(None, found), _DEFAULT_LANGUAGE)
+    return next(filter(None, found), DEFAULT_LANGUAGE)
 
 
 def _spoken(locale: str, country: str) -> str | None:

@@ -102,12 +102,12 @@ class MessageBirdVerifier:
             request |= {
                 "type": "tts",
                 "originator": voice_originator(order, settings),
-                "voice": settings.voice,
+                "voice": order.voice or settings.voice,
                 "language": language_of(order),
             }
         else:
             request |= {
-                "type": settings.type,
+                "type": "flash" if order.flash else settings.type,
                 "originator": sms_originator(order, settings),
                 "datacoding": settings.datacoding,
             }

@@ -6,9 +6,14 @@
     count of one limit in one window               L#<name>#<rule>#<subject>#<n>   L
     which send a vendor's message belongs to       M#<provider>#<message id>       M
     message of the sandbox provider                S#<destination>                 <time>#<id>
+    device that needs no code                      T#<client id>#<subject>         T#<device>
 
     DirectoryTable                                 pk                              sk
     client                                         C#<client id>                   C
+    service                                        S#<service id>                  S
+    its user                                       S#<service id>                  U#<user id>
+    which user has a name in it                    S#<service id>                  I#<id in service>
+    which service of a client has a host name      N#<client id>#<host name>       N
 
 The index `by_destination` (keys only) has `destination_hash` and `client_time`, so one query
 finds a client's verifications of a destination in order of time, and one without the client
@@ -135,12 +140,36 @@ def client_key(client_id: str) -> Item:
     return {"pk": {"S": f"C#{client_id}"}, "sk": {"S": "C"}}
 
 
+def service_key(service_id: str) -> Item:
+    return {"pk": {"S": f"S#{service_id}"}, "sk": {"S": "S"}}
+
+
+def host_name_key(client_id: str, fqdn: str) -> Item:
+    return {"pk": {"S": f"N#{client_id}#{fqdn}"}, "sk": {"S": "N"}}
+
+
+def user_key(service_id: str, user_id: str = "") -> Item:
+    """Of a user; without one, what the keys of all users of a service begin with."""
+    return {"pk": service_key(service_id)["pk"], "sk": {"S": f"U#{user_id}"}}
+
+
+def user_name_key(service_id: str, id_in_service: str) -> Item:
+    """At most 1,022 bytes, of the 1,024 that DynamoDB takes: 255 characters of four bytes."""
+    return {"pk": service_key(service_id)["pk"], "sk": {"S": f"I#{id_in_service}"}}
+
+
 def message_key(provider: str, message_id: str) -> Item:
     return {"pk": {"S": f"M#{provider}#{message_id}"}, "sk": {"S": "M"}}
 
 
 def sandbox_key(to: str, now: int, message_id: str) -> Item:
     return {"pk": {"S": f"S#{to}"}, "sk": {"S": f"{now:014d}#{message_id}"}}
+
+
+def device_key(client_id: str, destination_hash: bytes, device: bytes = b"") -> Item:
+    """Two hashes: neither the number nor the cookie can be read from it."""
+    pk = f"T#{client_id}#{destination_hash.hex()}"
+    return {"pk": {"S": pk}, "sk": {"S": f"T#{device.hex()}"}}
 
 
 def client_time(client_id: str, created_at: int | None = None, token: str = "") -> str:

@@ -51,11 +51,18 @@ def read_list(call: Call) -> ListCommand:
     Raises:
         InvalidFields: some are wrong.
     """
+    fields = read_fields(ListFields, call.fields)
+    to = read_destination(fields.to, fields.country)
+    return ListCommand(to, fields.limit, fields.cursor, fields.masked)
+
+
+def read_destination(to: str, country: str | None) -> str:
+    """A destination from a query, where a + that was not escaped reads as a space.
+
+    Raises:
+        InvalidFields: it is none.
+    """
     # Imported late: number plans are large, and lookups by id need none.
     from ..destinations import parse_destination
 
-    fields = read_fields(ListFields, call.fields)
-    # A + that was not escaped in a query reads as a space.
-    to = f"+{fields.to[1:]}" if fields.to.startswith(" ") else fields.to
-    destination = parse_destination(to, fields.country)
-    return ListCommand(destination.value, fields.limit, fields.cursor, fields.masked)
+    return parse_destination(f"+{to[1:]}" if to.startswith(" ") else to, country).value

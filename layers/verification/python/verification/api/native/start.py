@@ -1,8 +1,6 @@
 """POST /v1/verifications."""
 
 import json
-import re
-from ipaddress import ip_address
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator
@@ -20,13 +18,11 @@ from ...domain.policy import (
 from ...domain.verification import DETAIL_NAMES, Channel, Details
 from ...errors import FieldFault, InvalidFields
 from ...operations.start import StartCommand
+from ..addresses import read_address
 from ..destinations import parse_destination
 from ..events import Call
 from ..fields import COUNTRY, LOCALE, MAX_DESTINATION, Fields, number, one_line, read_fields, text
-
-# Amazon SNS: 1 to 11 letters, digits and hyphens, a letter among them, no hyphen at the ends.
-_SENDER_ID = re.compile(r"(?=.*[A-Za-z])(?=.{1,11}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
-
+from ..senders import check_sender
 
 _Key = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(one_line)]
 _Value = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(one_line)]
@@ -62,15 +58,10 @@ class StartFields(Fields):
     @field_validator("ip")
     @classmethod
     def _check_ip(cls, address: str | None) -> str | None:
-        if address is None:
-            return None
-        try:
-            ip = ip_address(address)
-        except ValueError:  # its own words would repeat the address
-            raise ValueError("should be an IPv4 or IPv6 address") from None
-        if "%" in address:
+        ip = address and read_address(address)
+        if address and ip is None:
             raise ValueError("should be an IPv4 or IPv6 address without a zone")
-        return str(ip)
+        return ip
 
 
 def read_start(call: Call) -> StartCommand:
@@ -87,7 +78,7 @@ def read_start(call: Call) -> StartCommand:
     if (fields.resend_after or fallback) and fields.max_sends < 2:
         raise _fault("max_sends", "should be 2 or more with resend_after or channels")
     if fields.sender:
-        _check_sender(fields.sender, channel)
+        check_sender(fields.sender, channel)
     details = {name: value for name in DETAIL_NAMES if (value := getattr(fields, name)) is not None}
     return StartCommand(
         client=call.client,
@@ -123,23 +114,6 @@ def _channels(fields: StartFields, to: Destination) -> list[Channel]:
     if not set(wanted) <= set(to.channels):
         raise _fault(name, f"should be {' or '.join(to.channels)} for this destination")
     return wanted
-
-
-def _check_sender(sender: str, channel: Channel) -> None:
-    """An e-mail address for e-mail; else a number, or 1 to 11 characters with a letter."""
-    if channel == Channel.EMAIL:
-        name, _, domain = sender.partition("@")
-        fits = bool(name and domain) and "@" not in domain and not set(sender) & set(' <>,;:"')
-    elif sender.startswith("+"):
-        fits = sender[1:].isdecimal() and sender.isascii() and len(sender) <= 16
-    else:
-        fits = bool(_SENDER_ID.fullmatch(sender))
-    if not fits:
-        raise _fault(
-            "sender",
-            "should be an e-mail address for e-mail; else a number in E.164, or 1 to 11 letters "
-            "and digits with a letter among them",
-        )
 
 
 def _canonical(fields: Any) -> bytes:

@@ -1,0 +1,1 @@
+"""MessageBird's Verify API, and the messages that its objects speak of."""

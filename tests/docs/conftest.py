@@ -16,7 +16,20 @@ from verification.errors import Unauthorized
 from verification.operations.devices import Visitor
 from verification.operations.totp import Enrol
 
-from tests.docs.sources import CODE, COOKIE, ID, IP, ROOT, SERVICE, TO, USER, Context, Run
+from tests.docs.sources import (
+    CODE,
+    COOKIE,
+    EMAIL_ID,
+    ID,
+    IP,
+    ROOT,
+    SERVICE,
+    TO,
+    USER,
+    VOICE_ID,
+    Context,
+    Run,
+)
 from tests.fakes.clock import plenty
 from tests.fakes.keys import identity_key
 from tests.fakes.samples import make_verification
@@ -55,8 +68,8 @@ class Clients:
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs our functions with memory in place of AWS, where all is that events speak of.
 
-    That is a client; a verification of a minute ago, its code and a device trusted for its number;
-    a service and a user, whose verification it is and who has an app yet to be confirmed.
+    That is a client; verifications of a minute ago, with their code, and a device trusted for their
+    number; a service and a user, who is being verified and has an app yet to be confirmed.
     """
 
     def run(function: str, event: Any) -> Any:
@@ -102,19 +115,21 @@ def _wire(stack: FakeStack, environment: dict[str, str]) -> wiring.Stack:
 
 def _remember(stack: FakeStack) -> None:
     client_id, hashed = Clients.known.id, hash_destination(identity_key(), TO)
-    verification = make_verification(
-        stack.clock.now - 60_000,
-        token=ID[1:],
-        kid=ID[0],
-        client_id=client_id,
-        to=TO,
-        country="GB",
-        purpose="login",
-        destination_hash=hashed,
-        nonce=bytes(16),
-        code_mac=code_mac(stack.code_keys.keys[ID[0]], ID, CODE),
-    )
-    stack.verifications.create(verification, None, [], plenty)
+    for one, channel in ((ID, Channel.SMS), (VOICE_ID, Channel.VOICE), (EMAIL_ID, Channel.EMAIL)):
+        verification = make_verification(
+            stack.clock.now - 60_000,
+            token=one[1:],
+            kid=one[0],
+            client_id=client_id,
+            channel=channel,
+            to=TO,
+            country="GB",
+            purpose="login",
+            destination_hash=hashed,
+            nonce=bytes(16),
+            code_mac=code_mac(stack.code_keys.keys[one[0]], one, CODE),
+        )
+        stack.verifications.create(verification, None, [], plenty)
     stack.countries[IP] = "GB"
     device = stack.trusted_devices.identify(client_id, TO, Visitor(cookie=COOKIE))
     assert device

@@ -2,20 +2,23 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonschema import Draft202012Validator
+from pydantic import BaseModel
 from samtranslator.yaml_helper import yaml_parse  # type: ignore[import-untyped]  # it has no types
+from verification.errors import ServiceError
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md")))
 
 # Who and what events and examples speak of; a function that is run by a test knows them.
 ID, CODE, TO = "afictionalverificationtoken", "123456", "+447700900123"
+VOICE_ID, EMAIL_ID = "afictionalverificationvoice", "afictionalverificationemail"
 IP, COOKIE = "203.0.113.7", "5f0a1c9e-0000-4000-8000-000000000001"  # RFC 5737
 SERVICE, USER = "81213bfd-b690-499e-b9d2-8754cb1550e8", "5f0a1c9e-0000-4000-8000-000000000002"
 
@@ -53,6 +56,12 @@ def api_events() -> dict[str, set[str]]:
     }
 
 
+METHODS = ("get", "post", "put", "patch", "delete")
+PROBLEM = "application/problem+json"
+VENDORS = ("messente", "messagebird", "verigator")  # the tags of their APIs' operations
+ERRORS = {error.code: error for error in ServiceError.__subclasses__()}
+
+
 @cache
 def openapi() -> dict[str, Any]:
     """docs/openapi.yaml."""
@@ -79,6 +88,61 @@ def schema(name: str) -> dict[str, Any]:
     """One of the schemas of docs/openapi.yaml, complete in itself."""
     found: dict[str, Any] = resolved(openapi()["components"]["schemas"][name])
     return found
+
+
+def operations() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Each operation with its method and path."""
+    for path, item in openapi()["paths"].items():
+        yield from ((method.upper(), path, item[method]) for method in METHODS if method in item)
+
+
+def examples(node: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Each example with the schema of its place."""
+    if isinstance(node, dict):
+        for example in node.get("examples", {}).values() if "schema" in node else ():
+            yield node["schema"], example["value"]
+        for part in node.values():
+            yield from examples(part)
+
+
+def plain(written: dict[str, Any]) -> dict[str, Any]:
+    """A field's schema without its prose, None set apart as `nullable`."""
+    found = {n: v for n, v in written.items() if n not in ("description", "title", "example")}
+    if "items" in found:
+        found["items"] = plain(found["items"])
+    if isinstance(found.get("type"), list):
+        found["type"] = next(kind for kind in found["type"] if kind != "null")
+        found["nullable"] = True
+    if None in found.get("enum", ()):
+        found["enum"] = [value for value in found["enum"] if value is not None]
+    return found
+
+
+def of_model(model: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """The fields of a model, as plain() gives those of the document."""
+    whole = model.model_json_schema()
+    by_name = {field.alias or name: field for name, field in model.model_fields.items()}
+    fields = {}
+    for name, written in whole["properties"].items():
+        variants = written.pop("anyOf", [])
+        for part in (written, *variants):
+            if "$ref" in part:
+                written |= whole["$defs"][part["$ref"].rpartition("/")[2]]
+            elif part.get("type") != "null":
+                written |= part
+        if "$ref" in written.get("items", {}):
+            written["items"] = whole["$defs"][written["items"]["$ref"].rpartition("/")[2]]
+        written.pop("$ref", None)
+        if {"type": "null"} in variants:
+            written["nullable"] = True
+            if written["default"] is None:
+                del written["default"]
+        # Behind a validator of ours, pydantic keeps a pattern out of its JSON schema.
+        for rule in by_name[name].metadata:
+            if getattr(rule, "pattern", None):
+                written["pattern"] = rule.pattern
+        fields[name] = plain(written)
+    return fields
 
 
 def check_answer(route: str, answer: Mapping[str, Any]) -> None:

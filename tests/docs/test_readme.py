@@ -1,20 +1,17 @@
 """README.md: its examples are taken, its tables say what the code and the template say."""
 
 import ast
+import dataclasses
 import json
 import re
-import shlex
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator
 from verification.api.body import MAX_BODY_BYTES
 from verification.api.events import Call
-from verification.api.native.lookup import MAX_PAGE, read_list, read_lookup
-from verification.api.native.resend import read_resend
+from verification.api.native.lookup import MAX_PAGE
 from verification.api.native.start import read_start
-from verification.api.native.verify import read_verify
 from verification.catalogue import CLASSES
 from verification.domain import policy
 from verification.domain.messages import MAX_CHARACTERS, MAX_SEGMENTS
@@ -23,6 +20,7 @@ from verification.operations.start import LOOK_AFTER
 from verification.storage.directory import CACHE_SECONDS
 from verification.storage.secrets import MAX_AGE_SECONDS
 
+from tests.docs.curls import Curl, curls
 from tests.docs.sources import (
     backticked,
     blocks,
@@ -33,15 +31,9 @@ from tests.docs.sources import (
     schema,
     template,
 )
+from tests.local.stack import Credentials, Stack
 
-READERS: dict[tuple[str, str], Any] = {
-    ("POST", "/v1/verifications"): read_start,
-    ("GET", "/v1/verifications"): read_list,
-    ("GET", "/v1/verifications/{id}"): read_lookup,
-    ("DELETE", "/v1/verifications/{id}"): lambda call: None,
-    ("POST", "/v1/verifications/{id}/verify"): read_verify,
-    ("POST", "/v1/verifications/{id}/resend"): read_resend,
-}
+NATIVE = "/v1/verifications"
 
 
 def call(fields: Any) -> Call:
@@ -49,30 +41,31 @@ def call(fields: Any) -> Call:
     return Call(client, fields, "afictionalverificationtoken", None, lambda: 10_000)
 
 
-def curls() -> list[list[str]]:
-    """The words of each curl command."""
-    text = "\n".join(blocks("README.md", "sh")).replace("\\\n", " ")
-    return [shlex.split(line) for line in text.splitlines() if line.startswith("curl ")]
-
-
 def cell(value: object) -> str:
     return f"`{value}`" if str(value) else "empty"
 
 
-@pytest.mark.parametrize("words", curls(), ids=lambda words: words[1])
-def test_an_example_is_a_request_that_is_taken(words: list[str]) -> None:
-    options = dict(zip(words[1:], words[2:], strict=False))
-    method = options.get("-X", "POST" if "-d" in words else "GET")
-    (address,) = (word for word in words if word.startswith("$API"))
-    url = urlsplit(address.removeprefix("$API").replace("$ID", "{id}"))
-    fields = json.loads(options["-d"]) if "-d" in words else dict(parse_qsl(url.query))
-    assert method.lower() in openapi()["paths"][url.path]
-    assert ("-d" in words) == ("Content-Type: application/json" in words)
-    READERS[method, url.path](call(fields))
+@pytest.mark.parametrize("curl", curls("README.md"), ids=lambda curl: curl.route)
+def test_an_example_is_a_request_that_is_taken(curl: Curl) -> None:
+    method, _, resource = curl.route.partition(" ")
+    assert method.lower() in openapi()["paths"][resource]
+    curl.read()
+    if curl.path.startswith(NATIVE):
+        assert bool(curl.data) == ("Content-Type" in curl.headers)
 
 
-def test_every_operation_has_an_example() -> None:
-    assert len(curls()) == 8
+def test_every_operation_and_every_drop_in_api_has_an_example() -> None:
+    native = [curl for curl in curls("README.md") if curl.path.startswith(NATIVE)]
+    others = [curl.route for curl in curls("README.md") if curl not in native]
+    assert len(native) == 8
+    assert others == ["POST /verify/start", "POST /verify", "POST /v1/service/service"]
+
+
+def test_the_local_stack_has_what_the_examples_ask_for() -> None:
+    named = backticked(read("README.md").partition("open them here")[0].rpartition("\n\n")[2])
+    assert [*named[:4]] == ["api_url", "client_id", "client_secret", "access_key"]
+    assert {field.name for field in dataclasses.fields(Stack)} >= set(named[:4])
+    assert Credentials("shop-k3q7m2xa", "not-a-real-secret").access_key() in read("README.md")
 
 
 def test_every_answer_shown_looks_as_it_is_written() -> None:
@@ -143,7 +136,7 @@ def test_the_cost_adds_up() -> None:
 
 
 def test_the_cost_counts_the_alarms_of_the_template() -> None:
-    words = {8: "eight", 9: "nine", 10: "ten", 11: "eleven"}
+    words = {12: "twelve", 13: "thirteen", 14: "fourteen"}
     alarms = len(resources("AWS::CloudWatch::Alarm"))
     assert f"{words[alarms]} alarms ({alarms * 0.10:.2f})" in read("README.md")
 
@@ -188,3 +181,5 @@ def test_the_cost_counts_a_transaction_of_as_many_items_as_there_are_limits() ->
         row[1] for row in rows("README.md", "What 1,000 verifications cost") if "writes" in row[0]
     )
     assert counted.startswith(f"{units} units: a transaction of {items} items ({2 * items})")
+    short = parameters["ShortCodeGuessLimits"]["Default"].split()
+    assert len(short) == 1 and "count against one limit more" in read("README.md")

@@ -1,6 +1,7 @@
 """Devices that Messente's API trusts: who typed a code there once needs none the next time."""
 
 import secrets
+from pathlib import Path
 
 import pytest
 from verification.countries import Countries
@@ -23,8 +24,9 @@ OF_NO_COUNTRY = {
 }
 
 
-def test_the_addresses_of_these_tests_are_where_they_say() -> None:
-    country = Countries()
+def test_the_addresses_of_these_tests_are_where_they_say(built: Path) -> None:
+    layer = built / "CountriesLayer" / "python" / "verification_countries"
+    country = Countries(layer / "geo-whois-asn-country.mmdb")
     assert {country(ip) for ip in (HOME, SAME_COUNTRY, HOME_V6)} == {"US"}
     assert {country(ip) for ip in (ABROAD, ABROAD_V6)} & {"US", None} == set()
     assert {country(ip) for ip in OF_NO_COUNTRY.values()} == {None}

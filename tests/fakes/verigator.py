@@ -49,17 +49,23 @@ class FakeVerigator:
     """One stack in memory with services; its parts are public, to be set and looked at.
 
     Args:
-        telemetry: of the handlers; the operations report to the stack's own.
+        telemetry: of the handlers.
+        logs_all: whether the operations report there too, or to the stack's own.
     """
 
-    def __init__(self, telemetry: Telemetry, stack: FakeStack | None = None) -> None:
+    def __init__(
+        self, telemetry: Telemetry, stack: FakeStack | None = None, *, logs_all: bool = False
+    ) -> None:
         self.stack = stack or FakeStack()
+        reports = telemetry if logs_all else self.stack.telemetry
         self.services = InMemoryServices()
         self.checker = AppChecker(self.services, identity_key, code_at, self.stack.clock)
-        self.verify: Verify = replace(self.stack.verify, verifiers=self._checker)
-        self.delete: Delete = replace(self.stack.delete, verifiers=self._checker)
+        self.verify: Verify = replace(self.stack.verify, verifiers=self._checker, telemetry=reports)
+        self.delete: Delete = replace(self.stack.delete, verifiers=self._checker, telemetry=reports)
+        sender = replace(self.stack.sender, telemetry=reports)
+        start = replace(self.stack.start, sender=sender, telemetry=reports)
         self.manage = Manage(self.services, self.delete, self.stack.clock, CountingRandom())
-        self.start_auth = StartAuth(self.services, self.stack.start, self.delete, CountingRandom())
+        self.start_auth = StartAuth(self.services, start, self.delete, CountingRandom())
         self.check_auth = CheckAuth(self.services, self.verify)
         self.enrol = Enrol(
             services=self.services,

@@ -161,6 +161,11 @@ def test_a_parameter_changes_what_it_is_for_and_nothing_else(
     assert started(bird, reply) == DEFAULTS | usual | changes
 
 
+def test_a_subject_is_kept_for_email_alone(bird: Bird) -> None:
+    reply = bird.create(subject="x")
+    assert bird.stack.lookup.one("shop", reply.body["id"]).details.subject is None
+
+
 @pytest.mark.parametrize("by", BY)
 @each_way
 def test_what_is_absent_has_its_default(bird: Bird, way: str, by: str) -> None:

@@ -424,8 +424,9 @@ def test_what_is_not_there_is_not_found(bird: Bird, name: str) -> None:
     assert refused(bird.read(name), 404, 20, None) == missing
     assert refused(bird.check(name, "123456"), 404, 20, None) == missing
     assert refused(bird.remove(name), 404, 20, None) == missing
-    for path in PATHS.values():
-        refused(bird.ask("GET", f"{path}{name}"), 404, 20, None)
+    for kind, path in PATHS.items():
+        missing = refused(bird.ask("GET", f"{path}{name}"), 404, 20, None)
+        assert missing == ("Entity not found" if kind == "email" else "message not found")
 
 
 def test_what_is_anothers_is_not_found(bird: Bird) -> None:

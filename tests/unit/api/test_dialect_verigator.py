@@ -396,10 +396,6 @@ def test_every_call_is_in_the_table(verigator: FakeVerigator) -> None:
     assert list(routes) == [" ".join(call) for call in EVERYTHING]
 
 
-def with_headers(**headers: str) -> dict[str, Any]:
-    return {"headers": headers}
-
-
 @each_call
 @pytest.mark.parametrize(
     "headers",
@@ -740,11 +736,7 @@ def test_whatever_comes_the_answer_is_json_with_a_documented_status(
 def test_no_log_of_a_whole_flow_has_a_token_a_seed_a_secret_or_a_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    telemetry = make_telemetry(monkeypatch)
-    verigator = FakeVerigator(telemetry)
-    # The real telemetry in the operations as well: it is what logs verifications.
-    for operation in (verigator.start_auth.start, verigator.verify, verigator.delete):
-        object.__setattr__(operation, "telemetry", telemetry)
+    verigator = FakeVerigator(make_telemetry(monkeypatch), logs_all=True)
     path = verigator.user(verigator.service())
     app = verigator.app(path)
     shown = verigator.shown(app)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Below the layer's folder `python`, which is on the import path wherever the layer is.
 _DATABASE = Path("verification_countries", "geo-whois-asn-country.mmdb")
 
-# RFC 4291 §2.4 and IANA: unicast is given out of here alone. Outside lie forms with an IPv4 address
-# in them (::a.b.c.d, 64:ff9b::a.b.c.d), which the database would read as that address.
+# RFC 4291 §2.4 and IANA: unicast is given out of here alone. Outside lie ::a.b.c.d, which the
+# database would read as that IPv4 address, and 64:ff9b::a.b.c.d, a translator's.
 _UNICAST = IPv6Network("2000::/3")
 _DOCUMENTATION = IPv6Network("3fff::/20")  # RFC 9637, younger than Python 3.13
 
@@ -89,9 +89,7 @@ def _public(ip: str) -> IPv4Address | IPv6Address | None:
         if address.scope_id is not None:
             return None
         address = address.ipv4_mapped or address
-    if isinstance(address, IPv6Address) and (
-        address not in _UNICAST or address in _DOCUMENTATION or address.sixtofour
-    ):
+    if isinstance(address, IPv6Address) and (address not in _UNICAST or address in _DOCUMENTATION):
         return None
     return address if address.is_global and not address.is_multicast else None
 

@@ -28,6 +28,7 @@ from verification.domain.policy import SHORT_CODE
 from verification.domain.services import Service
 from verification.domain.spoken import DEFAULT_LANGUAGE, LANGUAGES
 from verification.domain.totp import DIGITS, DRIFT, STEP
+from verification.domain.verification import Channel
 from verification.errors import (
     AddressNotAllowed,
     AlreadyExists,
@@ -74,7 +75,7 @@ def table(heading: str) -> dict[str, list[str]]:
 # ------------------------------------------------------------------------------------- the lines
 
 
-@pytest.mark.parametrize("curl", curls(DOCUMENT), ids=lambda curl: curl.route)
+@pytest.mark.parametrize("curl", curls(DOCUMENT), ids=lambda curl: f"{curl.method} {curl.path}")
 def test_a_line_is_a_request_that_is_taken(curl: Curl) -> None:
     curl.read()
 
@@ -441,6 +442,11 @@ def test_the_answers_of_verigator_are_those_of_the_code() -> None:
         assert verigator._created(Call(SHOP, {}, "", None, lambda: 1, agent=agent), {}).status == (
             status
         )
+    api = verigator.Verigator(Any, lambda *_: Channel.SMS, Any)  # type: ignore[arg-type]  # unused
+    begin = api.routes["POST /v1/service/service/{service}/users/{user}/auth"]
+    started = begin(Call(SHOP, {"method": "sms"}, "", None, lambda: 1)).status
+    (made,) = (row[1] for row in rows(DOCUMENT, "Answers of Verigator") if row[0] == "201")
+    assert ("a verification was made" in made) == (started == 201)
     results = re.search(r"`status` with `result`: (.+?)\.", text())
     assert results and set(backticked(results[1])) == set(verigator._RESULTS.values())
 

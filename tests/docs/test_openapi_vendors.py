@@ -100,11 +100,11 @@ def test_an_error_is_said_as_it_is_written(tag: str, code: str) -> None:
     assert written.keys() == ERRORS.keys()
     faults = [FieldFault("name", "why")] if code == "invalid_fields" else []
     answer = APIS[tag].refuse(ERRORS[code]("Why.", faults=faults), "a-request")
-    said: Any = {
-        "messente": lambda body: body,
-        "messagebird": lambda body: {"status": answer.status, "code": body["errors"][0]["code"]},
-        "verigator": lambda body: answer.status,
-    }[tag](answer.body)
+    said: Any = answer.status
+    if tag == "messente":
+        said = answer.body
+    if tag == "messagebird" and isinstance(answer.body, dict):
+        said = {"status": answer.status, "code": answer.body["errors"][0]["code"]}
     assert said == written[code]
 
 

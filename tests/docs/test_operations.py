@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from verification.api.dialects.messente.start import VALIDITY
 from verification.cli import build_parser
+from verification.domain.destination import Destination
 from verification.domain.identifiers import VerificationId
 from verification.domain.report import Report
 from verification.domain.verification import (
@@ -58,6 +60,7 @@ def test_the_metrics_are_those_that_are_counted(
     telemetry.judged(VERIFICATION, Verdict(True))
     telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT))
     telemetry.canceled(VerificationId("a", VERIFICATION.token))
+    telemetry.trusted("shop", Destination("+447700900123", "GB"))
     telemetry.crashed("request_crashed", ValueError())
     counted = {}
     for line in capsys.readouterr().out.splitlines():
@@ -105,7 +108,7 @@ def test_every_command_of_the_cli_is_one(monkeypatch: pytest.MonkeyPatch, tmp_pa
     lines = re.findall(
         r"^\.venv/bin/python -m verification\.cli (.+)$", read("docs/operations.md"), re.M
     )
-    assert len(lines) == 13
+    assert len(lines) == 17
     for line in lines:
         build_parser().parse_args(line.partition("#")[0].split())
 
@@ -166,7 +169,9 @@ def test_the_policy_for_direct_invokes_is_json_that_ends_in_an_alias() -> None:
 def test_every_function_can_be_reached_by_an_alias() -> None:
     functions = {name.removesuffix("Function") for name in resources("AWS::Serverless::Function")}
     (loop,) = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
-    assert {*loop.split(), "Reports"} == functions  # that one takes events of AWS, no client's
+    # Those that take events of AWS or of vendors' clients alone.
+    others = {"Reports", "Messente", "MessageBird", "Verigator"}
+    assert {*loop.split()} == functions - others
 
 
 def test_new_settings_are_in_use_as_soon_as_it_says_by_the_functions_it_names() -> None:
@@ -179,9 +184,26 @@ def test_new_settings_are_in_use_as_soon_as_it_says_by_the_functions_it_names() 
     found = re.search(r"everywhere after (\d+) seconds, .* process of ([\w, ]+) goes on", text)
     assert found and int(found[1]) == MAX_AGE_SECONDS and LOOK_AGAIN_SECONDS == 60
     assert sorted(re.split(r", | or ", found[2])) == sorted(readers)
-    assert len(readers) == 4 and "One secret, read by four functions" in read("docs/security.md")
+    assert len(readers) == 7 and "One secret, read by seven functions" in read("docs/security.md")
 
 
 def test_retries_that_count_begin_where_it_says() -> None:
     assert "the sixth or a later retry" in read("docs/operations.md") and _FREE_RETRIES == 5
     assert f"The first {_FREE_RETRIES} retries are free" in read("docs/providers.md")
+
+
+def test_the_parameters_of_the_drop_in_apis_are_told_of() -> None:
+    names = ("DomainName", "CertificateArn", "PublicUrl", "TestCode", "TrustedDeviceDays")
+    assert {*names} <= template()["Parameters"].keys()
+    assert [name for name in names if f"`{name}`" not in read("docs/operations.md")] == []
+
+
+def test_a_device_is_revoked_again_when_no_pin_is_valid_any_more() -> None:
+    assert f"revoke again\n{VALIDITY.highest // 60} minutes later" in read("docs/operations.md")
+
+
+def test_the_database_of_countries_is_renewed_where_it_says() -> None:
+    makefile = dict(re.findall(r"^(\w+) := (\S+)$", read("layers/countries/Makefile"), re.M))
+    (view,) = re.findall(r"`npm view (\S+) version", read("docs/operations.md"))
+    assert view == makefile["NAME"]
+    assert {"VERSION", "SHA512"} <= makefile.keys() and "sha512-" not in makefile["SHA512"]

@@ -45,7 +45,7 @@ def cell(value: object) -> str:
     return f"`{value}`" if str(value) else "empty"
 
 
-@pytest.mark.parametrize("curl", curls("README.md"), ids=lambda curl: curl.route)
+@pytest.mark.parametrize("curl", curls("README.md"), ids=lambda curl: f"{curl.method} {curl.path}")
 def test_an_example_is_a_request_that_is_taken(curl: Curl) -> None:
     method, _, resource = curl.route.partition(" ")
     assert method.lower() in openapi()["paths"][resource]

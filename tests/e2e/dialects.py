@@ -1,8 +1,12 @@
 """The three drop-in APIs, called as simply as can be; the vendors' own clients are elsewhere."""
 
+import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import pyotp
 import requests
 
 from tests.local.stack import Answer, Credentials, Stack
@@ -56,3 +60,23 @@ def verigator(
         timeout=PATIENCE,
     )
     return Answer(answer.status_code, answer.headers, answer.json())
+
+
+def enrolled(stack: Stack, client: Credentials, to: str) -> tuple[str, pyotp.TOTP]:
+    """A user of a new service with an authenticator app: their path, and the app.
+
+    The app was confirmed with the code of the step before, so the one it shows is unused.
+    """
+    made = verigator(
+        stack, client, "POST", "", {"fqdn": f"{secrets.token_hex(4)}.com", "name": "S"}
+    )
+    users, member = f"/{made.body['id']}/users", {"id_in_service": "ann", "phone_number": to}
+    user = f"{users}/{verigator(stack, client, 'POST', users, member).body['id']}"
+    path = f"/v1/services{user}/totp"
+    url = stack.call("POST", path, by=client).body["otpauth_url"]
+    app = pyotp.TOTP(parse_qs(urlsplit(url).query)["secret"][0])
+    confirmed = stack.call(
+        "POST", f"{path}/confirm", {"code": app.at(int(time.time()) - app.interval)}, by=client
+    )
+    assert confirmed.status == 200, confirmed.body
+    return user, app

@@ -85,12 +85,16 @@ def probe_start(probe: Probe) -> bool:
 
 
 def probe_verify(probe: Probe) -> bool:
-    to, delegated = a_number(), a_number_in("LV")
+    to, delegated, owner = a_number(), a_number_in("LV"), a_number()
     ids = [probe.begin(to), probe.begin(delegated)]
+    user, app = dialects.enrolled(probe.stack, probe.client, owner)
+    assert probe.verigator("POST", f"{user}/auth", {"method": "totp"}).body == {"method": "totp"}
+    listed = probe.stack.call("GET", f"/v1/verifications?to=%2B{owner[1:]}", by=probe.client)
     texts = [probe.stack.texts_to(to)[0], probe.vendors.messente_verify.texts_to(delegated)[0]]
     answers = [
         probe.invoke("verify", id=ids[0], code=code_in(texts[0]), to=to),
         probe.invoke("verify", id=ids[1], code=code_in(texts[1])),
+        probe.invoke("verify", id=listed.body["verifications"][0]["id"], code=app.now()),
     ]
     return all(answer.get("valid") for answer in answers)
 
@@ -198,8 +202,9 @@ def probe_verigator(probe: Probe) -> bool:
         return False
     token = code_in(probe.stack.texts_to(numbers[0])[0])
     verified = probe.verigator("PUT", auths[0], {"token": token}).body
+    again = [probe.verigator("POST", auths[0], {"method": "sms"}).status for _ in range(5)]
     deleted = probe.verigator("DELETE", path).status
-    return verified.get("verified") is True and deleted == 202
+    return (verified.get("verified"), again, deleted) == (True, [201, 201, 201, 201, 422], 202)
 
 
 PROBES: dict[str, Callable[[Probe], bool]] = {

@@ -15,6 +15,7 @@ from verification import wiring
 from verification.api.handler import Handler
 from verification.api.native.http import NativeApi
 from verification.domain.policy import Client, Profile
+from verification.storage.directory import hash_secret
 from verification.telemetry import Telemetry
 
 from .calls import SECRET, SHOP, Context, FakeClients, http_event
@@ -24,10 +25,19 @@ APP = Path(__file__).parents[2] / "functions/messente/app.py"
 FENCED = Client("fenced", Profile("Fenced"), networks=("198.51.100.0/24",))
 KNOWN = Client("known", Profile("Known"), senders=("Shop", "+3197010"))
 TESTER = Client("tester", Profile("Tester"), test=True)
+WORDY = Client("wordy", Profile("x" * 21))  # a brand that no message can have
 NUMBER = "31612345678"
 
 WAYS = ("query", "posted query", "form", "json")
 _BODIES = {"form": "application/x-www-form-urlencoded", "json": "application/json"}
+
+
+class _Clients(FakeClients):
+    """Clients whose secrets are hashed, which fails for what is no text."""
+
+    def authenticate(self, client_id: str, secret: str) -> Client:
+        hash_secret(secret)
+        return super().authenticate(client_id, secret)
 
 
 class _Wiring:
@@ -51,7 +61,7 @@ class _Wiring:
         return self._stack.trusted_devices
 
     def handler(self, operation: str, routes: Any, api: Any = None) -> Handler:
-        clients = FakeClients(FENCED, KNOWN, TESTER)
+        clients = _Clients(FENCED, KNOWN, TESTER, WORDY)
         return Handler(operation, api or NativeApi(), routes, None, clients, self._telemetry)
 
 

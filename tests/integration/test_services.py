@@ -282,6 +282,16 @@ def test_the_step_of_the_confirming_code_is_spent(table: Table) -> None:
     assert table.spend(user, STEP, "a") is True
 
 
+def test_the_step_of_the_confirming_code_is_not_of_who_spent_it_with_the_app_before(
+    table: Table,
+) -> None:
+    user = confirmed(table)
+    assert table.spend(user, STEP, "a") is True
+    table.enrol(user, OTHER_NONCE)
+    assert table.confirm(read(table, user), STEP)
+    assert table.spend(read(table, user), STEP, "a") is False
+
+
 def test_a_step_is_spent_once_and_earlier_ones_with_it(table: Table) -> None:
     user = confirmed(table)
     assert table.spend(user, STEP + 1, "a") is True

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from verification.api.body import MAX_BODY_BYTES
 from verification.api.dialects.messente.pin import show_verdict
+from verification.api.dialects.messente.start import MAX_ATTEMPTS
 from verification.domain.destination import TestDestination
 from verification.domain.verification import Reason, Verdict, Verification
 from verification.errors import (
@@ -17,11 +18,12 @@ from verification.errors import (
     ProviderUnavailable,
     TemporarilyUnavailable,
 )
+from verification.operations.ports import Terms
 from verification.operations.verify import VerifyCommand
 
 from tests.fakes.calls import SECRET, SHOP, http_event
 from tests.fakes.clock import plenty
-from tests.fakes.messente import FENCED, KNOWN, NUMBER, TESTER, WAYS, Messente
+from tests.fakes.messente import FENCED, KNOWN, NUMBER, TESTER, WAYS, WORDY, Messente
 from tests.fakes.providers import FakeVerifier
 from tests.fakes.stack import FakeStack, start_command
 from tests.unit.logs import make_telemetry
@@ -528,6 +530,7 @@ def test_of_several_faults_the_lowest_number_is_named(api: Messente) -> None:
     assert api.start(**wrong) == NO_PIN
     assert api.start(**wrong, to="x") == WRONG
     assert api.start(**wrong, validity="0") == WRONG
+    assert api.start(**{"from": "Shop\n", "validity": "0"}) == WRONG
 
 
 def test_the_right_pin_is_verified_once(api: Messente) -> None:
@@ -605,6 +608,15 @@ def test_209_where_nobody_can_send(make: Make) -> None:
     api = make(routes="sms:EE=fake")
     assert api.start() == FAILED
     assert api.start(to="3725555555").startswith("OK ")
+
+
+def test_209_for_what_no_parameter_can_help(make: Make) -> None:
+    assert make().by(WORDY).start() == FAILED
+    verifier = FakeVerifier(terms=Terms((4, 16), (1, 1_800), (1, MAX_ATTEMPTS - 1)))
+    assert make(providers=[verifier]).start() == FAILED
+    verifier.terms = Terms((6, 6), (1, 1_800))
+    assert make(providers=[verifier]).start() == WRONG
+    assert make(providers=[verifier]).start(pin_length="6").startswith("OK ")
 
 
 def test_209_when_a_guess_could_not_be_judged(make: Make) -> None:

@@ -2,12 +2,13 @@
 
 import base64
 
-import pyotp
-
 from ..domain.totp import DIGITS, STEP
 
 
 def code_at(seed: bytes, step: int) -> str:
     """See `domain.totp.CodeAt`."""
+    # Imported late: most verifications need no app.
+    import pyotp
+
     secret = base64.b32encode(seed).decode()
     return pyotp.TOTP(secret, digits=DIGITS, interval=STEP).generate_otp(step)

@@ -359,7 +359,8 @@ def test_the_answers_of_messagebird_are_those_of_the_code() -> None:
         "`recipient` is missing": [InvalidFields(faults=[missing])],
         "a parameter is wrong": [InvalidFields(faults=[wrong])],
         "no such object": [NotFound()],
-        "a body that cannot be read": [InvalidJson(), LimitExceeded(), DeliveryFailed()],
+        "a limit of this `recipient`": [LimitExceeded()],
+        "a body that cannot be read": [InvalidJson(), DeliveryFailed()],
         "a fault of ours": [InternalError(), TemporarilyUnavailable()],
     }
     table = rows(DOCUMENT, "Answers of MessageBird")

@@ -52,7 +52,7 @@ def test_each_parameter_is_used_and_each_condition_too() -> None:
 
 def test_only_what_holds_codes_is_hidden() -> None:
     hidden = {name for name, parameter in PARAMETERS.items() if parameter.get("NoEcho")}
-    assert hidden == {"TestDestinations"}
+    assert hidden == {"TestCode", "TestDestinations"}
 
 
 A_ROUTE = st.tuples(
@@ -81,6 +81,11 @@ TAKEN: dict[str, list[Any]] = {
     "AlarmTopicArn": ["", "arn:aws:sns:eu-west-1:123456789012:alarms"],
     "MemorySize": [128, 3008],
     "RetentionHours": [1, 8760],
+    "TestCode": ["", "0001", "246810", "1234567890123456"],
+    "TrustedDeviceDays": [0, 365],
+    "DomainName": ["", "verify.example.com", "xn--bcher-kva.example"],
+    "CertificateArn": ["", "arn:aws:acm:eu-west-1:123456789012:certificate/12ab-34cd"],
+    "PublicUrl": ["", "https://verify.example.com", "http://127.0.0.1:4566/a/b-c/local"],
 }
 REFUSED: dict[str, list[Any]] = {
     "Stage": ["", "Prod", "my-stage", "1st", "x" * 17, "prod/"],
@@ -102,6 +107,25 @@ REFUSED: dict[str, list[Any]] = {
     "RetentionHours": [0, 8761],
     "LogRetentionDays": [0, 2],
     "SandboxEnabled": ["True", "yes", ""],
+    "TestCode": ["0000", "123", "12345678901234567", "12a456", " 246810"],
+    "TrustedDeviceDays": [-1, 366],
+    "DomainName": [
+        "example",
+        "Verify.example.com",
+        "verify.example.com.",
+        "-a.com",
+        "a b.com",
+        "*.a.com",
+    ],
+    "CertificateArn": ["certificate/1", "arn:aws:iam::123456789012:server-certificate/x"],
+    "PublicUrl": [
+        "verify.example.com",
+        "https://",
+        "https://a/",
+        "https://a?b",
+        "ftp://a",
+        "https://a b",
+    ],
 }
 for other in ("GuessLimits", "ShortCodeGuessLimits"):
     TAKEN[other], REFUSED[other] = TAKEN["SendLimits"], REFUSED["SendLimits"]

@@ -92,6 +92,7 @@ NO_ADDRESS = "is not an e-mail address that can be reached"
         ("4561111", "US", IMPOSSIBLE),
         ("+3161234567890123", None, IMPOSSIBLE),
         ("061234567890123", "NL", IMPOSSIBLE),
+        ("+4915123456789012", None, "is not a phone number: too long"),  # possible in Germany
         ("+999123456789", None, "is not a phone number"),
         ("@", None, NO_ADDRESS),
         ("ann@", None, NO_ADDRESS),

@@ -20,6 +20,7 @@ from verification.errors import (
     FieldFault,
     InternalError,
     InvalidFields,
+    LimitExceeded,
     MethodNotAllowed,
     NotFound,
     ProviderRejected,
@@ -613,6 +614,7 @@ MEANINGS: dict[type[ServiceError], tuple[int, int, str | None]] = {
     AddressNotAllowed: (401, 2, None),
     DeliveryFailed: (422, 21, None),
     InternalError: (500, 99, None),
+    LimitExceeded: (422, 10, "recipient"),
     MethodNotAllowed: (405, 21, None),
     NotFound: (404, 20, None),
     TemporarilyUnavailable: (503, 99, None),
@@ -631,7 +633,7 @@ def test_every_error_is_one_of_the_vendors(kind: type[ServiceError]) -> None:
         known = (answer.status, entry["code"], entry["parameter"])
         assert known == MEANINGS.get(kind, (422, 21, None))
         assert entry["description"]
-        if entry["code"] in (20, 21, 99) and error.detail:
+        if entry["code"] in (20, 21, 99) and error.detail and kind is not VerifierUnavailable:
             assert entry["description"] == "What it says."
 
 
@@ -688,7 +690,7 @@ def test_limits_are_no_429(make_bird: Callable[..., Bird]) -> None:
     bird = make_bird(FakeStack(sends="1/10m"))
     bird.created()
     reply = bird.create()
-    assert "limit" in refused(reply, 422, 21, None)
+    assert "limit" in refused(reply, 422, 10, "recipient")
     assert len(bird.stack.messenger.sent) == 1
 
 

@@ -8,6 +8,8 @@ from ..domain.destination import Destination
 from ..domain.reserved import is_reserved
 from ..errors import FieldFault, InvalidFields
 
+MAX_E164 = 16  # characters: a + and 15 digits
+
 # What people put between digits. Letters and extensions are not a number a code can go to.
 _PHONE = re.compile(r"\+?[0-9(][0-9 ().\-/\u00a0]{3,38}")
 
@@ -50,6 +52,8 @@ def _phone(text: str, country: str | None) -> Destination:
     # Local-only ones are possible, but not to be reached from elsewhere.
     if possible != phonenumbers.ValidationResult.IS_POSSIBLE and not is_reserved(value):
         raise _fault("is not a possible phone number: wrong length or country code")
+    if len(value) > MAX_E164:  # plans of countries allow more than ITU-T E.164 §6.2.1
+        raise _fault("is not a phone number: too long")
     return Destination(value, _country(number))
 
 

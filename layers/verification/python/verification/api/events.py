@@ -10,8 +10,8 @@ from ..errors import AddressNotAllowed, FieldFault, InvalidFields, InvalidReques
 from ..operations.ports import Remaining
 
 CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
-MAX_SECRET = 128  # characters; ours have 43
 
+_SECRET = re.compile(r"[\x21-\x7e]{1,128}")  # ours have 43 characters
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 _VERSION = re.compile(r"\$LATEST|[0-9]+")
 _HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")
@@ -112,7 +112,7 @@ def let_in(event: Mapping[str, Any], clients: Clients, client_id: str, secret: s
         Unauthorized: unknown, disabled, or no valid secret matches.
         AddressNotAllowed: right, but from somewhere else.
     """
-    if not CLIENT_ID.fullmatch(client_id) or not 1 <= len(secret) <= MAX_SECRET:
+    if not CLIENT_ID.fullmatch(client_id) or not _SECRET.fullmatch(secret):
         raise Unauthorized
     client = clients.authenticate(client_id, secret)
     identity = event["requestContext"].get("identity") or {}

@@ -21,10 +21,12 @@ from ....errors import (
     DeliveryFailed,
     FieldFault,
     InvalidFields,
+    LimitExceeded,
     MethodNotAllowed,
     NotFound,
     ServiceError,
     Unauthorized,
+    VerifierUnavailable,
 )
 from ...events import Answer
 
@@ -76,6 +78,8 @@ def refuse_token(reason: Reason | None) -> Answer:
 def _meaning(error: ServiceError) -> tuple[int, list[dict[str, Any]]]:
     """The status and the errors in an answer."""
     text = error.detail or f"{error.title}."
+    if isinstance(error, VerifierUnavailable):
+        text = f"{error.title}."  # its detail is about keys that this API has not
     match error:
         case Unauthorized():
             wrong = "Request not allowed (incorrect access_key)"
@@ -86,6 +90,8 @@ def _meaning(error: ServiceError) -> tuple[int, list[dict[str, Any]]]:
             return 404, [_entry(_NOT_FOUND, error.detail or "Verify object could not be found")]
         case MethodNotAllowed():
             return 405, [_entry(_BAD_REQUEST, text)]
+        case LimitExceeded():  # it is about this person; another may be verified
+            return 422, [_entry(_INVALID, f"recipient is invalid ({text})", "recipient")]
         case InvalidFields() if error.faults:
             return 422, [_fault(fault) for fault in error.faults]
     if error.status >= 500 and not isinstance(error, DeliveryFailed):

@@ -8,7 +8,6 @@ How a guess is decided, two of them at the same moment, one attempt left:
 No read before, no write after. The loser is handed the item it lost to, and learns why from it.
 """
 
-import random
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import error_code, reaching_aws
+from ..aws import reaching_aws
 from ..domain.identifiers import TOKEN, VerificationId
 from ..domain.limits import Charge
 from ..domain.report import Report
@@ -44,6 +43,7 @@ from ..errors import (
 )
 from ..operations.ports import SEND_ROOM, Claim, Page, Remaining, SendId
 from . import table
+from .writes import CONDITION_FAILED, Writer, delay, is_refused
 
 # The parts of the conditions, by name.
 _IS_OWN = "client_id = :client AND kid = :kid"
@@ -55,8 +55,6 @@ _IS_NO_REPEAT = "(attribute_not_exists(guess_key) OR guess_key <> :key)"
 _IS_AS_SEEN = "sends = :seen_sends AND lease_until = :seen_lease"
 _IS_LIVE = f"{_IS_PENDING} AND {_IS_VALID} AND {_HAS_ATTEMPTS_LEFT} AND {_IS_NOT_VERIFIED}"
 
-_CONFLICT_BASE, _CONFLICT_CAP = 0.02, 0.5  # seconds, between tries after a TransactionConflict
-_UPDATE_TRIES = 6  # of a single write that meets a transaction: about a second in all
 _BATCH_TRIES = 6  # of a batch that DynamoDB answers in part
 _ORPHAN_SECONDS = 3_600  # that a report stays whose send is not recorded, now or ever
 _CURSOR = re.compile(f"(?P<created>[0-9]{{1,14}})-(?P<token>{TOKEN})")
@@ -73,6 +71,7 @@ class DynamoDbVerifications:
     def __init__(self, client: Any, table_name: str) -> None:
         self._client = client
         self._table = table_name
+        self._writer = Writer(client, table_name)
 
     def create(
         self,
@@ -119,7 +118,7 @@ class DynamoDbVerifications:
     ) -> tuple[Verification, Verdict] | None:
         """Do the write that decides a guess; judge it from the item as it is or as it stood."""
         try:
-            answer = self._update(
+            answer = self._writer.update(
                 table.verification_key(guess.id.token),
                 ExpressionAttributeNames={"#status": "status"},
                 ReturnValues="ALL_NEW",
@@ -127,38 +126,12 @@ class DynamoDbVerifications:
                 **update,
             )
         except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
+            if not is_refused(error):
                 raise
             item: Any = error.response.get("Item")
             return self._refused(guess, item, alone=alone)
         verification = table.read_verification(answer["Attributes"])
         return verification, judge_counted(verification)
-
-    def _update(self, key: table.Item, **update: Any) -> Any:
-        """Do one write; again when a transaction (a start, a claim) holds the item just then.
-
-        Raises:
-            TemporarilyUnavailable: the transactions did not end, or the table is out of reach.
-        """
-        for tries in range(_UPDATE_TRIES):
-            try:
-                with reaching_aws():
-                    return self._client.update_item(TableName=self._table, Key=key, **update)
-            except ClientError as error:
-                if error_code(error) != "TransactionConflictException":
-                    raise
-            time.sleep(_delay(tries))
-        raise TemporarilyUnavailable(retry_after=1)
-
-    def _update_if(self, key: table.Item, **update: Any) -> bool:
-        """Do one write if its condition holds; whether it did."""
-        try:
-            self._update(key, **update)
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            return False
-        return True
 
     @staticmethod
     def _refused(
@@ -217,7 +190,7 @@ class DynamoDbVerifications:
             if tries == _BATCH_TRIES:
                 raise TemporarilyUnavailable(retry_after=1)
             if tries:
-                time.sleep(_delay(tries))
+                time.sleep(delay(tries))
             tries += 1
             with reaching_aws():
                 answer = self._client.batch_get_item(RequestItems=asked)
@@ -261,7 +234,7 @@ class DynamoDbVerifications:
         # An older life of this id may have left details, which TTL has not deleted yet: without
         # details of its own, this one takes them away rather than keep them longer.
         left = () if verification.detailed else DETAIL_NAMES
-        self._update_if(
+        self._writer.update_if(
             table.details_key(verification.token),
             UpdateExpression=(
                 "SET #send = :send, expires_at = :ttl, schema_version = :version "
@@ -285,7 +258,7 @@ class DynamoDbVerifications:
         if adopted.code_mac != verification.code_mac:
             # A guess that was wrong until now must not become right by itself.
             gone += ["last_guess", "guess_key", "settled_key", "settled_reason"]
-        self._update_if(
+        self._writer.update_if(
             table.verification_key(verification.token),
             UpdateExpression="SET "
             + ", ".join(f"{name} = :{name}" for name in there)
@@ -320,7 +293,7 @@ class DynamoDbVerifications:
         )
 
     def dismiss(self, guess: Guess, reason: Reason) -> None:
-        self._update_if(
+        self._writer.update_if(
             table.verification_key(guess.id.token),
             UpdateExpression="SET settled_key = :key, settled_reason = :reason",
             ConditionExpression="guess_key = :key",
@@ -328,7 +301,7 @@ class DynamoDbVerifications:
         )
 
     def ask_again(self, guess: Guess, before: int) -> bool:
-        return self._update_if(
+        return self._writer.update_if(
             table.verification_key(guess.id.token),
             UpdateExpression="SET guessed_at = :now",
             ConditionExpression="guess_key = :key AND guessed_at <= :before",
@@ -365,7 +338,7 @@ class DynamoDbVerifications:
 
     def record_report(self, send: SendId, report: Report, now: int) -> bool:
         # It may come before the send is recorded; then it is the first to stand there.
-        return self._update_if(
+        return self._writer.update_if(
             table.details_key(send.token),
             UpdateExpression=(
                 "SET #report = :report, schema_version = :version, "
@@ -389,7 +362,7 @@ class DynamoDbVerifications:
 
     def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
         try:
-            answer = self._update(
+            answer = self._writer.update(
                 table.verification_key(verification_id.token),
                 UpdateExpression=f"SET #status = :canceled REMOVE {_names('#p', table.PERSONAL)}",
                 ConditionExpression=_IS_OWN,
@@ -402,7 +375,7 @@ class DynamoDbVerifications:
                 ReturnValues="ALL_NEW",
             )
         except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
+            if not is_refused(error):
                 raise
             return None
         if answer["Attributes"].get("detailed"):
@@ -413,7 +386,8 @@ class DynamoDbVerifications:
         # What was recorded of the sends stays: it holds no personal data, and bills are
         # disputed by it. `detailed` stays on the item, so that a second DELETE erases what a
         # crash between the two writes left behind.
-        self._update_if(  # TTL deletes the two items apart: there may be nothing left to erase
+        # TTL deletes the two items apart: there may be nothing left to erase.
+        self._writer.update_if(
             table.details_key(token),
             UpdateExpression=f"REMOVE {_names('#d', DETAIL_NAMES)}",
             ConditionExpression="attribute_exists(pk)",
@@ -469,31 +443,17 @@ class DynamoDbVerifications:
         """
         _refuse_impossible(charges, now)
         everything = [*writes, *(self._charge(charge, now) for charge in charges)]
-        tries = 0
-        while True:
-            try:
-                with reaching_aws():
-                    self._client.transact_write_items(TransactItems=everything)
-                return None
-            except ClientError as error:
-                if error_code(error) == "TransactionCanceledException":
-                    reasons = error.response["CancellationReasons"]
-                elif error_code(error) == "TransactionInProgressException":
-                    reasons = []
-                else:
-                    raise
-            codes = [reason.get("Code") for reason in reasons]
-            if "ConditionalCheckFailed" in codes[: len(writes)]:
-                return _met(reasons[0])
-            if "ConditionalCheckFailed" in codes:
-                # A replay is no reason to answer 429, and a cancelled transaction need not
-                # name every condition that failed: look before refusing.
-                if existing := self._find_put(writes[0], now):
-                    return existing
-                raise _limit_exceeded(charges, codes[len(writes) :], now)
-            if codes and not _can_repeat(codes):
-                raise ValueError(f"a transaction was refused: {codes}")
-            tries = _wait(tries, remaining)
+        reasons = self._writer.transact(everything, remaining, SEND_ROOM)
+        if not reasons:
+            return None
+        codes = [reason.get("Code") for reason in reasons]
+        if CONDITION_FAILED in codes[: len(writes)]:
+            return _met(reasons[0])
+        # A replay is no reason to answer 429, and a cancelled transaction need not name every
+        # condition that failed: look before refusing.
+        if existing := self._find_put(writes[0], now):
+            return existing
+        raise _limit_exceeded(charges, codes[len(writes) :], now)
 
     def _find_put(self, write: Mapping[str, Any], now: int) -> Mapping[str, Any] | None:
         if "Put" not in write:
@@ -539,7 +499,7 @@ def _names(prefix: str, names: Sequence[str]) -> str:
 
 def _refuse_impossible(charges: Sequence[Charge], now: int) -> None:
     """An amount over the whole limit never fits: the condition would let a first one pass."""
-    codes = ["ConditionalCheckFailed" if c.amount > c.limit.count else None for c in charges]
+    codes = [CONDITION_FAILED if c.amount > c.limit.count else None for c in charges]
     if any(codes):
         raise _limit_exceeded(charges, codes, now)
 
@@ -547,29 +507,6 @@ def _refuse_impossible(charges: Sequence[Charge], now: int) -> None:
 def _limit_exceeded(
     charges: Sequence[Charge], codes: Sequence[str | None], now: int
 ) -> LimitExceeded:
-    spent = [c for c, code in zip(charges, codes, strict=True) if code == "ConditionalCheckFailed"]
+    spent = [c for c, code in zip(charges, codes, strict=True) if code == CONDITION_FAILED]
     worst = max(spent, key=lambda charge: charge.retry_after(now))
     return LimitExceeded(f"The limit {worst.limit} is used up.", retry_after=worst.retry_after(now))
-
-
-def _can_repeat(codes: Sequence[str | None]) -> bool:
-    return {code for code in codes if code not in (None, "None")} <= {
-        "TransactionConflict",
-        "ThrottlingError",
-        "ProvisionedThroughputExceeded",
-    }
-
-
-def _delay(tries: int) -> float:
-    """Seconds to wait: full jitter, as AWS's builders' library describes it."""
-    # SystemRandom: processes begun from one snapshot would draw the same from the common one.
-    return random.SystemRandom().uniform(0, min(_CONFLICT_CAP, _CONFLICT_BASE * 2**tries))
-
-
-def _wait(tries: int, remaining: Remaining) -> int:
-    """Wait, unless too little time would be left for the send that comes after."""
-    delay = _delay(tries)
-    if remaining() - delay * 1000 < SEND_ROOM:
-        raise TemporarilyUnavailable(retry_after=1)
-    time.sleep(delay)
-    return tries + 1

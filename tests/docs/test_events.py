@@ -73,7 +73,7 @@ ANSWERS = {
     "verigator-http-read-user": (200, '"id_in_service": "john.doe"'),
     "verigator-http-java-read-user": (200, '"id_in_service": "john.doe"'),
     "verigator-http-delete-user": (202, '"id"'),
-    "verigator-http-auth": (201, '{"method": "sms"}'),
+    "verigator-http-auth": (200, '{"method": "sms"}'),
     "verigator-http-verify": (200, '"verified": true'),
     "verigator-http-wrong-token": (200, '"verified": false'),
     "verigator-http-wrong-credentials": (401, '"message"'),

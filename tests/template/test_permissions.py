@@ -86,11 +86,13 @@ ALLOWED = {
     "MessageBirdFunction": {*START_AND_VERIFY, *SEND},
     "VerigatorFunction": {
         *(START_AND_VERIFY - {"dynamodb:Query SessionsTable"}),
+        "dynamodb:BatchGetItem SessionsTable",
         "dynamodb:BatchWriteItem DirectoryTable",
         "dynamodb:ConditionCheckItem DirectoryTable",
         "dynamodb:DeleteItem DirectoryTable",
         "dynamodb:PutItem DirectoryTable",
         "dynamodb:Query DirectoryTable",
+        "dynamodb:Query ${SessionsTable.Arn}/index/by_destination",
         "dynamodb:UpdateItem DirectoryTable",
         *SEND_SMS,
     },

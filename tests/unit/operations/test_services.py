@@ -116,6 +116,29 @@ def test_a_deleted_user_leaves_no_destination(verigator: FakeVerigator, manage: 
         manage.delete_user(SHOP.id, user.service_id, user.id, plenty)
 
 
+def test_a_deleted_user_leaves_none_of_their_verifications_and_all_of_others(
+    verigator: FakeVerigator, manage: Manage
+) -> None:
+    service = service_of(manage)
+    user, other = user_of(manage, service), user_of(manage, service, "bob")
+    for who in (user, other, user, user):
+        start(verigator, who)
+    manage.delete_user(SHOP.id, user.service_id, user.id, plenty)
+    kept = [(Status.PENDING, TO.value)]
+    assert left(verigator) == [(Status.CANCELED, None), *kept, *2 * [(Status.CANCELED, None)]]
+
+
+def test_a_deletion_reads_all_pages(
+    verigator: FakeVerigator, manage: Manage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_PAGE", 2)
+    user = user_of(manage, service_of(manage))
+    for _ in range(5):
+        start(verigator, user)
+    manage.delete_service(SHOP.id, user.service_id, plenty)
+    assert left(verigator) == 5 * [(Status.CANCELED, None)]
+
+
 def test_a_deletion_that_crashed_is_finished_by_the_next(
     verigator: FakeVerigator, manage: Manage
 ) -> None:

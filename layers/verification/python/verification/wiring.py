@@ -170,7 +170,7 @@ class Stack:
     def manage_services(self) -> "Manage":
         from .operations.services import Manage
 
-        return Manage(self._services, self.delete(), clock, os.urandom)
+        return Manage(self._services, self.delete(), self.lookup(), clock, os.urandom)
 
     def start_auth(self) -> "StartAuth":
         from .operations.auth import StartAuth

@@ -3,8 +3,8 @@
     start   read service and user ──> start a verification ──> the user points to it
     check   read service and user ──> guess at the verification that the user points to
 
-A user points to one verification. One that a crash left without anybody pointing to it is
-reached by nobody here, and ends by itself.
+A user points to one verification, and each has the user's id as its reference. One that a crash
+left without anybody pointing to it is reached by nobody here, and ends by itself.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class StartAuth:
         auth = Auth(self._start(client, service, user, method, remaining), method)
         # Read again: what deletes the service in between may have missed this verification.
         if not self.services.set_auth(user, auth) or not self.services.service(service_id):
-            cancel(self.delete, client.id, auth, remaining)
+            cancel(self.delete, client.id, auth.verification_id, remaining)
             raise UserNotFound
         return method
 
@@ -72,6 +72,7 @@ class StartAuth:
             max_sends=MAX_SENDS,
             request=b"",
             brand=service.brand,
+            reference=user.id,  # by which they are found when the user is deleted
         )
         if method == Channel.TOTP:
             # The last part is this verification's own: a step that it has spent stays its own.

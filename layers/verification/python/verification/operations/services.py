@@ -8,6 +8,7 @@ from ..domain.destination import Destination
 from ..domain.services import Auth, Service, User, is_id, make_id
 from ..errors import InvalidRequest, NotFound, TemporarilyUnavailable, UserNotFound
 from .delete import Delete
+from .lookup import Lookup
 from .ports import Clock, Random, Remaining
 
 MAX_LISTED = 10_000  # users
@@ -15,6 +16,7 @@ MAX_LISTED = 10_000  # users
 _BATCH = 25  # users that a deletion reads at once
 _ROOM = 3_000  # milliseconds; with less left a deletion stops, to be repeated
 _TRIES = 5  # of a deletion that new verifications get in the way of
+_PAGE = 50  # verifications of a number that a deletion reads at once
 
 
 class Services(Protocol):
@@ -105,17 +107,16 @@ def find_user(
     return service, user
 
 
-def cancel(delete: Delete, client_id: str, auth: Auth | None, remaining: Remaining) -> None:
+def cancel(delete: Delete, client_id: str, verification_id: str, remaining: Remaining) -> None:
     """Cancel a user's verification; one that is gone already is fine.
 
     Raises:
         TemporarilyUnavailable: its code may still work.
     """
-    if auth:
-        try:
-            delete(client_id, auth.verification_id, remaining)
-        except NotFound:
-            return
+    try:
+        delete(client_id, verification_id, remaining)
+    except NotFound:
+        return
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,12 @@ class Manage:
     TemporarilyUnavailable: repeat it.
 
     Args:
-        delete: of verifications.
+        delete, lookup: of verifications.
     """
 
     services: Services
     delete: Delete
+    lookup: Lookup
     clock: Clock
     random: Random
 
@@ -163,7 +165,7 @@ class Manage:
                     raise TemporarilyUnavailable(
                         "Not all users of the service are deleted yet: repeat it.", retry_after=1
                     )
-                cancel(self.delete, client_id, user.auth, remaining)
+                self._forget(user, remaining)
             self.services.delete_users(users)
         self.services.delete_service(service, remaining)
 
@@ -205,11 +207,28 @@ class Manage:
     def delete_user(
         self, client_id: str, service_id: str, user_id: str, remaining: Remaining
     ) -> None:
-        """Delete a user and cancel their last verification, so that nothing keeps the number."""
+        """Delete a user and cancel their verifications, so that nothing keeps the number."""
         for _ in range(_TRIES):
             user = self.user(client_id, service_id, user_id)
             # First, so that after a crash there is still somebody to be deleted.
-            cancel(self.delete, client_id, user.auth, remaining)
+            self._forget(user, remaining)
             if self.services.delete_user(user, remaining):
                 return
         raise TemporarilyUnavailable("New verifications of the user get in the way.", retry_after=1)
+
+    def _forget(self, user: User, remaining: Remaining) -> None:
+        """Cancel the user's verifications: the last one, and those before it that are still there.
+
+        The last one first: the list may not have it yet.
+        """
+        if user.auth:
+            cancel(self.delete, user.client_id, user.auth.verification_id, remaining)
+        cursor: str | None = None
+        while True:
+            page = self.lookup.list(user.client_id, user.to.value, _PAGE, cursor)
+            for verification in (record.verification for record in page.records):
+                if verification.reference == user.id:  # the number may be others' too
+                    cancel(self.delete, user.client_id, str(verification.id), remaining)
+            cursor = page.cursor
+            if cursor is None:
+                return

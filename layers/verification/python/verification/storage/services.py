@@ -75,15 +75,11 @@ class DynamoDbServices:
         return _read_service(answer["Attributes"])
 
     def delete_service(self, service: Service, remaining: Remaining) -> None:
-        # When a condition fails another deletion was faster, and the name may be taken anew.
+        # When the condition fails another deletion was faster, and the name may be taken anew.
         self._writer.transact(
             [
                 self._delete(table.service_key(service.id), ConditionExpression=_IS_CLOSED),
-                self._delete(
-                    table.host_name_key(service.client_id, service.fqdn),
-                    ConditionExpression="service_id = :id",
-                    ExpressionAttributeValues={":id": {"S": service.id}},
-                ),
+                self._delete(table.host_name_key(service.client_id, service.fqdn)),
             ],
             remaining,
             _ROOM,

@@ -3,7 +3,7 @@
 Names, bounds and statuses are those of the vendor's documents ("Verification API"); where these
 are silent, what its published clients read:
 
-    200 201 202   done; all but the Java client take 201 for what was made
+    200 201 202   done; 201 for a new service or user, but the Java client takes 200 alone
     401 403 404   credentials; not from this address; no such service, user or verification
     409 422       there is one already; anything else that is wrong, a limit that is used up too
     500 502 503   not the caller's fault
@@ -46,7 +46,7 @@ MAX_LIST_BYTES = 4_000_000  # Lambda answers with 6 MB at most, in which quotes 
 
 _CREDENTIALS = re.compile(rf"(?P<id>{CLIENT_ID.pattern}):(?P<secret>[\x21-\x7e]+)")
 _JAVA_CLIENT = "verigator-java"
-_HOST_NAME = r"^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$"
+_HOST_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 # Their documents know one status for all that is wrong with a request, and none for limits.
 _INVALID = (
     BodyTooLarge,
@@ -94,6 +94,14 @@ class VerigatorApi:
         return Answer(status, {"message": sentence}, headers)
 
 
+def _host_name(text: str) -> str:
+    """The host name alone: some clients send a URL."""
+    host = text.partition("://")[2].partition("/")[0] if "://" in text else text
+    if not _HOST_NAME.fullmatch(host):
+        raise ValueError("should be a host name")
+    return host.lower()
+
+
 def _printable(text: str) -> str:
     if not text.isprintable() or not text.strip():
         raise ValueError("should be printable, and not blank")
@@ -114,9 +122,7 @@ class _Fields(BaseModel):
 class ServiceFields(_Fields):
     """The body of a new service."""
 
-    fqdn: Annotated[
-        str, Field(min_length=1, max_length=253, pattern=_HOST_NAME), AfterValidator(str.lower)
-    ]
+    fqdn: Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_host_name)]
     name: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 
 
@@ -252,7 +258,7 @@ class Verigator:
     def _start_auth(self, call: Call) -> Answer:
         wanted = Channel(read_fields(StartFields, call.fields).method)
         method = self._start(call.client, *_user(call), wanted, call.remaining)
-        return _created(call, {"method": method})
+        return Answer(200, {"method": method})
 
     def _check_auth(self, call: Call) -> Answer:
         code = normalise_guess(read_fields(GuessFields, call.fields).token)

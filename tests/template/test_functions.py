@@ -10,6 +10,13 @@ from .loading import FUNCTIONS, STACK, TEMPLATE, of_type
 # API Gateway gives up after 29 seconds; whoever goes on after that answers nobody.
 API_PATIENCE = 29
 
+# Who has the keys of codes makes codes or checks them; these two check none.
+CHECKERS = {
+    name
+    for name, function in FUNCTIONS.items()
+    if "CODE_KEYS_SECRET" in function["Environment"]["Variables"]
+} - {"StartFunction", "ResendFunction"}
+
 each_function = pytest.mark.parametrize("function", FUNCTIONS)
 
 
@@ -82,8 +89,14 @@ def test_a_function_ends_before_api_gateway_gives_up(function: str) -> None:
     assert FUNCTIONS[function]["Timeout"] < API_PATIENCE
 
 
-def test_a_verifier_is_asked_again_only_when_nobody_can_be_asking_it_still() -> None:
-    assert FUNCTIONS["VerifyFunction"]["Timeout"] <= ASK_AGAIN
+def test_these_check_codes() -> None:
+    dialects = {"MessenteFunction", "MessageBirdFunction", "VerigatorFunction"}
+    assert {"VerifyFunction"} | dialects == CHECKERS
+
+
+@pytest.mark.parametrize("function", sorted(CHECKERS))
+def test_a_verifier_is_asked_again_only_when_nobody_can_be_asking_it_still(function: str) -> None:
+    assert FUNCTIONS[function]["Timeout"] <= ASK_AGAIN
 
 
 def test_no_deployment_stands_behind_an_alias_or_a_version() -> None:

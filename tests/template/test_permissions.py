@@ -18,6 +18,7 @@ SEND_SMS = {one for one in SEND if not one.startswith(("ses:", "sms-voice:SendVo
 # What start and verify may do, of which each of the drop-in APIs does both.
 START_AND_VERIFY = {
     "dynamodb:GetItem DirectoryTable",
+    "dynamodb:UpdateItem DirectoryTable",
     "dynamodb:GetItem SessionsTable",
     "dynamodb:PutItem SessionsTable",
     "dynamodb:Query SessionsTable",
@@ -164,6 +165,12 @@ def test_a_function_may_do_what_it_needs_and_nothing_else(function: str) -> None
         for resource in listed(statement.get("Resource") or statement["NotResource"])
     }
     assert found == ALLOWED[function]
+
+
+def test_devices_are_all_that_the_api_with_secrets_in_its_urls_may_delete() -> None:
+    [statement] = [s for s in statements("MessenteFunction") if s["Sid"] == "ForgetDevices"]
+    keys = {"dynamodb:LeadingKeys": ["T#*"]}
+    assert statement["Condition"] == {"ForAllValues:StringLike": keys}
 
 
 @each_function

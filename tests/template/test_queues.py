@@ -11,6 +11,13 @@ QUEUES = of_type("AWS::SQS::Queue")
 MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
 SOURCES = [mapping["EventSourceArn"]["Fn::GetAtt"][0] for mapping in MAPPINGS.values()]
 
+# Starts reserve guesses: who knows their limits starts.
+STARTERS = [
+    name
+    for name, function in FUNCTIONS.items()
+    if "GUESS_LIMITS" in function["Environment"]["Variables"]
+]
+
 each_mapping = pytest.mark.parametrize("mapping", MAPPINGS)
 each_source = pytest.mark.parametrize("queue", SOURCES)
 
@@ -79,6 +86,12 @@ def test_an_output_leads_to_each_queue(queue: str) -> None:
     assert STACK["Outputs"][f"{queue}Url"]["Value"] == {"Ref": queue}
 
 
-def test_the_first_look_at_a_send_comes_after_its_lease() -> None:
-    timeout = FUNCTIONS["StartFunction"]["Timeout"] * 1000
+def test_these_start_verifications() -> None:
+    dialects = {"MessenteFunction", "MessageBirdFunction", "VerigatorFunction"}
+    assert {"StartFunction"} | dialects == set(STARTERS)
+
+
+@pytest.mark.parametrize("function", STARTERS)
+def test_the_first_look_at_a_send_comes_after_its_lease(function: str) -> None:
+    timeout = FUNCTIONS[function]["Timeout"] * 1000
     assert timeout < lease(0, lambda: timeout) < LOOK_AFTER * 1000

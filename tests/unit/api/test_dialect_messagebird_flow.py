@@ -224,6 +224,14 @@ def test_what_cannot_be_a_token_is_wrong_and_costs_no_attempt(bird: Bird, token:
     assert bird.check(name, right).status == 200
 
 
+@pytest.mark.parametrize("name", ["Token", "TOKEN", " token"])
+def test_a_token_by_another_spelling_is_no_mere_read(bird: Bird, name: str) -> None:
+    made, token = bird.created()
+    for typed, status in (("", 422), (token, 200)):
+        assert bird.ask("GET", f"/verify/{made}", query={name: typed}).status == status
+    assert bird.read(made).body["status"] == "verified"
+
+
 def test_a_token_given_twice_is_no_token(bird: Bird) -> None:
     name, token = bird.created()
     query, several = {"token": token}, {"token": [token, "1"]}

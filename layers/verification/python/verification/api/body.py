@@ -47,7 +47,7 @@ def read_json_or_form(event: Mapping[str, Any], content_type: str | None) -> dic
     try:
         # As RFC 1866 §8.2.1 and browsers write it; an empty field is a field.
         pairs = parse_qsl(
-            raw.decode(),
+            "&".join(filter(None, raw.decode().split("&"))),  # some clients leave one at the end
             keep_blank_values=True,
             strict_parsing=True,
             errors="strict",

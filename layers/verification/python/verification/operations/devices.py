@@ -23,7 +23,7 @@ from .start import Start, StartCommand, Started
 from .verify import Verify, VerifyCommand
 
 # Visible ASCII. Fewer than 16 characters could be guessed; the vendor names no bounds.
-_COOKIE = re.compile(r"[\x21-\x7e]{16,256}")
+_COOKIE = re.compile(r"[\x21-\x7e]{16,4096}")  # RFC 6265 §6.1: browsers keep that much
 
 Countries = Callable[[str], str | None]
 """The country (ISO 3166-1 alpha-2) of an IP address; None for private and unknown ones."""
@@ -69,7 +69,7 @@ class Visitor:
 
     Args:
         ip: an IPv4 or IPv6 address.
-        cookie: counts only with 16 to 256 visible ASCII characters.
+        cookie: counts only with 16 to 4096 visible ASCII characters.
     """
 
     ip: str | None = None

@@ -54,7 +54,7 @@ from .ports import (
 )
 from .sending import Sender, charge_sends, content_of, lease
 
-# Seconds until the queue looks at a send: more than the timeout of the function `start`, whose
+# Seconds until the queue looks at a send: more than the timeout of each function that starts, whose
 # send may be under way until then.
 LOOK_AFTER = 20
 

@@ -23,8 +23,8 @@ from .ports import (
     Verifiers,
 )
 
-# Seconds after which a verifier is asked about the same guess again, when its answer got lost: the
-# timeout of the function `verify`, so that nobody is still asking.
+# Seconds after which a verifier is asked about the same guess again, when its answer got lost: no
+# function that checks guesses may run for longer, so nobody is still asking.
 ASK_AGAIN = 15
 
 

@@ -64,6 +64,8 @@ class MessageBirdApi:
             # The PHP client sends the recipient in the body, all else in the query.
             body = read_json_or_form(event, headers.get("content-type"))
             fields = {**fields, **{name: v for name, v in body.items() if v is not None}}
+        else:  # a Token, too, is one, and no mere read
+            fields = {name.strip().lower(): value for name, value in fields.items()}
         path = path_of(event)
         return Call(
             client,

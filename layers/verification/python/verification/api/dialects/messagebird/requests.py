@@ -65,7 +65,7 @@ class Parameters:
             name = _NAMES.get(spelling.lower())
             if name is None or value is None or value == "":
                 continue
-            if self._values.setdefault(name, value) != value:
+            if str(self._values.setdefault(name, value)) != str(value):
                 self.refuse(name, "given twice, with different values")
 
     def __contains__(self, name: str) -> bool:

@@ -168,7 +168,7 @@ def _recipient(verification: Verification) -> int | str | None:
 
 def _originator(verification: Verification) -> int | str:
     sender = verification.sender or "Code"
-    return int(sender[1:]) if sender.startswith("+") else sender
+    return int(sender[1:]) if sender.startswith("+") and "@" not in sender else sender
 
 
 def _time(milliseconds: int) -> str:

@@ -9,7 +9,7 @@ from ....errors import FieldFault, InvalidFields, InvalidRequest
 from ....operations.devices import Visitor
 from ...addresses import read_address
 from ...events import Call
-from ...fields import QueryFields, read_fields, text
+from ...fields import QueryFields, read_fields
 
 # Two faults that have a word of their own: a template without its `<PIN>`, a `pin` of no digits.
 NO_PIN, NOT_A_CODE = "template.pin", "pin.code"
@@ -21,15 +21,19 @@ def _digits(value: str) -> int:
     return int(value)
 
 
+def _printable(value: str) -> str:
+    return "".join(filter(str.isprintable, value))
+
+
 Digits = Annotated[int, BeforeValidator(_digits)]
 
 
 class VisitorFields(QueryFields):
-    """What both requests say of the client's user."""
+    """What both requests say of the client's user, who may send anything: none of it is wrong."""
 
     ip: str | None = None
-    browser: str | None = text(512, optional=True)
-    cookie: str | None = text(256, optional=True)
+    browser: Annotated[str | None, BeforeValidator(_printable)] = None
+    cookie: Annotated[str | None, BeforeValidator(_printable)] = None
 
     @property
     def visitor(self) -> Visitor:

@@ -6,7 +6,6 @@ credentials. With two values it could be read as either, so that is refused. Nam
 mean nothing.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,8 +24,6 @@ from ....operations.ports import Remaining
 from ...body import read_json_or_form
 from ...events import Answer, Call, Clients, headers_of, let_in
 from .fields import NO_PIN, NOT_A_CODE
-
-_VISIBLE = re.compile(r"[\x21-\x7e]*")
 
 _WRONG, _TROUBLE = "ERROR 102", "FAILED 209"
 _ERRORS: Mapping[type[ServiceError], str] = {
@@ -68,10 +65,10 @@ class MessenteApi:
         except ServiceError as error:
             body, fault = {}, error
         for name, value in (*_query(event), *body.items()):
-            if given.setdefault(name, value) != value:
+            if str(given.setdefault(name, value)) != str(value):
                 fault = InvalidRequest("A parameter is there twice, with two values.")
         username, password = given.pop("username", ""), given.pop("password", "")
-        client = let_in(event, clients, _visible(username), _visible(password))
+        client = let_in(event, clients, _text(username), _text(password))
         if fault:
             raise fault
         return Call(client, given, "", None, remaining)
@@ -92,6 +89,5 @@ def _query(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from (event.get("queryStringParameters") or {}).items()
 
 
-def _visible(value: Any) -> str:
-    """A text of visible ASCII characters; empty for all else."""
-    return value if isinstance(value, str) and _VISIBLE.fullmatch(value) else ""
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

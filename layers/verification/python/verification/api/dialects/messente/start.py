@@ -22,6 +22,7 @@ VALIDITY = Bound(300, 1, 1_800)  # seconds
 MAX_ATTEMPTS = 5  # before THROTTLED; the document says "too many"
 
 _PLACEHOLDER = "<PIN>"
+_MAX_BROWSER = 512  # characters that are kept
 
 
 class StartFields(VisitorFields):
@@ -60,7 +61,7 @@ def read_start(call: Call) -> tuple[StartCommand, Visitor]:
         automatic_sends=retries,
         details=Details(
             ip=visitor.ip,
-            user_agent=fields.browser,
+            user_agent=fields.browser and fields.browser[:_MAX_BROWSER],
             template=read_template(fields.template, _PLACEHOLDER),
         ),
         sender=fields.sender and _sender(fields.sender),

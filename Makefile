@@ -36,6 +36,10 @@ down: $(VENV) ## Stop what `make up` started.
 demo: $(VENV) ## Use the running service as a program would, and print what is said.
 	@$(PYTHON) -m tests.local demo
 
+.PHONY: env
+env: $(VENV) ## Print what a shell needs to use it: eval "$$(make -s env)"
+	@$(PYTHON) -m tests.local env
+
 # ------------------------------------------------------------------------------ Check and build
 
 .PHONY: test

@@ -1,4 +1,4 @@
-"""python -m tests.local build|up|down|demo|client"""
+"""python -m tests.local build|up|down|demo|client|env"""
 
 import argparse
 import signal
@@ -8,7 +8,7 @@ from types import FrameType
 from tests.local import LocalError
 from tests.local.demo import demo
 from tests.local.deploy import build
-from tests.local.up import client, down, step, up
+from tests.local.up import client, down, exports, step, up
 
 
 def main() -> int:
@@ -21,6 +21,7 @@ def main() -> int:
     upping.add_argument("--routes", help="which providers carry what; see docs/providers.md")
     commands.add_parser("down", help="stop it")
     commands.add_parser("demo", help="use it as a program would")
+    commands.add_parser("env", help="print its facts, for a shell to set")
     making = commands.add_parser("client", help="create another client of it")
     making.add_argument("name")
     arguments = parser.parse_args()
@@ -34,6 +35,8 @@ def main() -> int:
             up(arguments.port, arguments.routes)
         elif arguments.command == "down":
             down()
+        elif arguments.command == "env":
+            exports()
         elif arguments.command == "client":
             client(arguments.name)
         else:

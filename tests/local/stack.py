@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from tests.local import ROOT, LocalError
-from tests.local.deploy import api_url, environment
+from tests.local.deploy import PARAMETERS, api_url, environment
 from tests.local.emulator import REGION, aws
 from tests.local.processes import run
 
@@ -63,6 +63,7 @@ class Stack:
     client_secret: str
     access_key: str  # of MessageBird's API: the same client
     test_access_key: str
+    test_code: str  # verifies what a test key started
     sms_inbox_url: str
     email_inbox_url: str
     functions: dict[str, str]  # ARNs, by the names in FUNCTIONS
@@ -138,6 +139,7 @@ def connect(endpoint_url: str, outputs: Mapping[str, str], client: Credentials) 
         client_secret=client.client_secret,
         access_key=client.access_key(),
         test_access_key=client.access_key("test"),
+        test_code=PARAMETERS["TestCode"],
         sms_inbox_url=f"{endpoint_url}/_ministack/sns/sms-messages",
         email_inbox_url=f"{endpoint_url}/_ministack/ses/messages",
         functions={name: outputs[f"{name.title()}FunctionArn"] for name in FUNCTIONS},

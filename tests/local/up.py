@@ -1,6 +1,7 @@
 """`make up` and `make down`: the service on this machine, for a person to try."""
 
 import json
+import shlex
 import shutil
 import sys
 import time
@@ -10,7 +11,7 @@ from dataclasses import asdict
 
 from tests.local import ROOT, LocalError, emulator
 from tests.local.deploy import build, deploy
-from tests.local.emulator import Emulator
+from tests.local.emulator import KEYS, Emulator
 from tests.local.processes import Process, is_free
 from tests.local.stack import Stack, connect, create_client, load, save, wait_until_healthy
 
@@ -67,6 +68,30 @@ def client(name: str) -> None:
     created = stack.client(name)
     print(f"A client of the local stack at {stack.api_url}:", file=sys.stderr)
     print(json.dumps(asdict(created), indent=2))
+
+
+def exports() -> None:
+    """Print the running stack's facts as a shell sets them: `eval "$(make -s env)"`."""
+    stack = load(STACK_FILE)
+    if not stack or not running_emulator():
+        raise LocalError("The local stack is not running: make up.")
+    variables = {
+        "API": stack.api_url,
+        "CLIENT_ID": stack.client_id,
+        "CLIENT_SECRET": stack.client_secret,
+        "KEY": f"{stack.client_id}.{stack.client_secret}",
+        "ACCESS_KEY": stack.access_key,
+        "TEST_KEY": stack.test_access_key,
+        "TEST_CODE": stack.test_code,
+        "SMS_INBOX": stack.sms_inbox_url,
+        "EMAIL_INBOX": stack.email_inbox_url,
+        # For python -m verification.cli and the AWS tools.
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_DEFAULT_REGION": stack.region,
+        **KEYS,
+    }
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 def check_port(running: Emulator | None, port: int | None) -> None:

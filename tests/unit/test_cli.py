@@ -331,19 +331,26 @@ def test_another_error_of_aws_is_no_missing_client(operator: Operator) -> None:
 
 def test_the_devices_of_one_client_and_number_are_revoked(operator: Operator) -> None:
     number, key = "+31612345678", IDENTITY_KEY.encode()
-    kept = []
-    for client_id, to in (("demo", number), ("demo", "+31687654321"), ("other", number)):
-        item = table.device_key(client_id, hash_destination(key, to), b"a device")
+    client_id, _ = operator.creates("Demo")
+    kept = [("C#" + client_id, "C")]
+    for owner, to in ((client_id, number), (client_id, "+31687654321"), ("other", number)):
+        item = table.device_key(owner, hash_destination(key, to), b"a device")
         operator.dynamodb.items[_key(item)] = item
         kept.append(_key(item))
-    assert operator.runs("devices", "revoke", "demo", "--to", number) == {"revoked": 1}
-    assert operator.runs("devices", "revoke", "demo", "--to", "+31 6 12345678") == {"revoked": 0}
-    assert list(operator.dynamodb.items) == kept[1:]
-    assert operator.dynamodb.table_names == {"sessions"}
+    argv = ("devices", "revoke", client_id, "--to")
+    assert operator.runs(*argv, number) == {"revoked": 1}
+    assert operator.runs(*argv, "+31 6 12345678") == {"revoked": 0}
+    assert list(operator.dynamodb.items) == [kept[0], *kept[2:]]
+    assert operator.dynamodb.table_names == {"directory", "sessions"}
+
+
+def test_devices_of_no_client_are_a_typing_error(operator: Operator) -> None:
+    argv = ("devices", "revoke", "demo", "--to", "+31612345678")
+    assert operator.fails(*argv) == "There is no client demo."
 
 
 def test_a_secret_that_cannot_be_read_is_one_sentence(operator: Operator) -> None:
-    argv = ("devices", "revoke", "demo", "--to", "+31612345678")
+    argv = ("devices", "revoke", operator.creates("Demo")[0], "--to", "+31612345678")
     operator.identity.text = "{}"
     assert "identity must hold a text" in operator.fails(*argv)
     operator.identity.failing = EndpointConnectionError(endpoint_url="http://x")

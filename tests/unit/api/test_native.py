@@ -179,7 +179,7 @@ CHANNELS: list[tuple[Any, str]] = [
     (["sms", "email"], FOR_A_NUMBER),
 ]
 SENDER: list[tuple[Any, str]] = [
-    (wrong, "or 1 to 11 letters and digits with a letter among them")
+    (wrong, "or 1 to 11 letters, digits and hyphens with a letter among them")
     for wrong in (
         *("ABCDEFGHIJKL", "12345", "1-2", "Sh\u00f6p", "A!", "+31x", "+" + "1" * 16, "+"),
         *("-", " - ", "My Shop", "-Shop", "Shop-"),

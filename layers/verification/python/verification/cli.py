@@ -141,6 +141,10 @@ def allow(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def revoke_devices(arguments: argparse.Namespace) -> dict[str, Any]:
     """Trust no device of a client for a number any more: the next start there needs a code."""
+    directory = _output(arguments, "DirectoryTableName")
+    own = table.client_key(arguments.client)
+    if "Item" not in _dynamodb().get_item(TableName=directory, Key=own, ConsistentRead=True):  # else a typing error would look like "none to revoke"
+        raise CommandError(f"There is no client {arguments.client}.")
     key = StoredIdentityKey(_secrets_manager(), _output(arguments, "IdentityKeySecretArn"))
     devices = DynamoDbDevices(_dynamodb(), _table_name(arguments, "Sessions"))
     return {"revoked": devices.forget(arguments.client, hash_destination(key(), arguments.to))}

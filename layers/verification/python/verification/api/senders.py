@@ -31,8 +31,8 @@ def check_sender(sender: str, channel: Channel) -> None:
     if not fits:
         fault = FieldFault(
             "sender",
-            "should be an e-mail address for e-mail; else a number in E.164, or 1 to 11 letters "
-            "and digits with a letter among them",
+            "should be an e-mail address for e-mail; else a number in E.164 with its +, or 1 to 11 "
+            "letters, digits and hyphens with a letter among them",
         )
         raise InvalidFields(faults=[fault])
 

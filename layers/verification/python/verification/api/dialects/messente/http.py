@@ -64,6 +64,8 @@ class MessenteApi:
             body = read_json_or_form(event, headers_of(event).get("content-type"))
         except ServiceError as error:
             body, fault = {}, error
+        if fault and "username" not in (event.get("queryStringParameters") or {}):
+            raise fault  # the credentials may stand in what cannot be read
         for name, value in (*_query(event), *body.items()):
             if str(given.setdefault(name, value)) != str(value):
                 fault = InvalidRequest("A parameter is there twice, with two values.")

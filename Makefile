@@ -29,7 +29,7 @@ up: $(VENV) ## Run the whole service on this machine; PORT=4566 unless you say o
 	@$(PYTHON) -m tests.local up $(if $(PORT),--port $(PORT)) $(if $(ROUTES),--routes "$(ROUTES)")
 
 .PHONY: down
-down: $(VENV) ## Stop what `make up` started.
+down: $(VENV) ## Stop what `make up` started, and forget it: clients, address, credentials.
 	@$(PYTHON) -m tests.local down
 
 .PHONY: demo
@@ -37,7 +37,7 @@ demo: $(VENV) ## Use the running service as a program would, and print what is s
 	@$(PYTHON) -m tests.local demo
 
 .PHONY: env
-env: $(VENV) ## Print what a shell needs to use it: eval "$$(make -s env)"
+env: $(VENV) ## Print what a shell needs to use the running service: eval "$(make -s env)"
 	@$(PYTHON) -m tests.local env
 
 # ------------------------------------------------------------------------------ Check and build

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from verification.api.dialects.verigator import Verigator, VerigatorApi
+from verification.api.dialects.verigator.http import VerigatorApi
+from verification.api.dialects.verigator.routes import Verigator
 from verification.api.events import LambdaContext, is_http
 from verification.api.native.totp import Totp
 from verification.wiring import Stack

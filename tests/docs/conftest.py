@@ -104,6 +104,7 @@ def _wire(stack: FakeStack, environment: dict[str, str]) -> wiring.Stack:
         _sender=stack.sender,
         _catalogue=stack.providers,
         _services=services,
+        _apps=services,
         trusted_devices=lambda: stack.trusted_devices,
         # The app of these users always shows the same code.
         enrol=lambda: Enrol(
@@ -141,7 +142,7 @@ def _services(stack: FakeStack) -> InMemoryServices:
     services, client_id, now = InMemoryServices(), Clients.known.id, stack.clock.now
     service = Service(SERVICE, client_id, "www.example.com", "CoffeeShop", now)
     services.create_service(service, plenty)
-    auth, waiting = Auth(ID, Channel.SMS), bytes(16)
+    auth, waiting = Auth(ID, Channel.SMS, now), bytes(16)
     destination = Destination(TO, "GB")
     services.create_user(
         User(USER, SERVICE, client_id, "john.doe", destination, now, auth, None, waiting), plenty

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from verification.api.dialects import verigator
 from verification.api.dialects.messagebird import requests as messagebird
 from verification.api.dialects.messagebird.http import MessageBirdApi
 from verification.api.dialects.messente import pin, start
 from verification.api.dialects.messente.http import MessenteApi
+from verification.api.dialects.verigator import fields as verigator
+from verification.api.dialects.verigator.http import VerigatorApi
 from verification.api.events import Call
 from verification.api.fields import read_fields
 from verification.api.handler import Api
@@ -68,7 +69,7 @@ _READERS: Mapping[Api, Mapping[str, Reader]] = {
         "GET /verify/{id}": lambda call: messagebird.read_token(call) if call.fields else None,
         "DELETE /verify/{id}": _nothing,
     },
-    verigator.VerigatorApi(): {
+    VerigatorApi(): {
         f"POST {_SERVICE}": _fields(verigator.ServiceFields),
         f"POST {_USERS}": lambda call: verigator.read_number(
             read_fields(verigator.UserFields, call.fields).phone_number

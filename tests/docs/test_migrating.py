@@ -3,13 +3,16 @@
 import ast
 import importlib
 import json
+import os
 import re
+import subprocess
+import textwrap
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from pytest_httpserver import HTTPServer
-from verification.api.dialects import verigator
 from verification.api.dialects.messagebird import errors as messagebird_errors
 from verification.api.dialects.messagebird import requests as messagebird
 from verification.api.dialects.messagebird.errors import refuse_token
@@ -17,7 +20,10 @@ from verification.api.dialects.messagebird.http import MessageBirdApi
 from verification.api.dialects.messente import http as messente_http
 from verification.api.dialects.messente import pin, start
 from verification.api.dialects.messente.http import MessenteApi
-from verification.api.dialects.verigator import VerigatorApi
+from verification.api.dialects.verigator import fields as verigator_fields
+from verification.api.dialects.verigator import routes as verigator_routes
+from verification.api.dialects.verigator import views as verigator_views
+from verification.api.dialects.verigator.http import VerigatorApi
 from verification.api.events import Call
 from verification.api.fields import read_fields
 from verification.catalogue import CLASSES
@@ -49,9 +55,25 @@ from verification.operations.services import MAX_LISTED
 from verification.operations.start import LOOK_AFTER
 from verification.storage.directory import CACHE_SECONDS
 
+from layers.countries.fetch import npm_package
 from tests.docs.curls import READERS, Curl, curls
-from tests.docs.sources import ROOT, api_events, backticked, blocks, read, rows, template
+from tests.docs.sources import (
+    CODE,
+    ID,
+    ROOT,
+    SERVICE,
+    USER,
+    api_events,
+    backticked,
+    blocks,
+    read,
+    rows,
+    template,
+)
+from tests.e2e.clients.front import Front
+from tests.e2e.clients.messagebird_clients import PACKAGE, find_node
 from tests.fakes.calls import SHOP, call
+from tests.local import CACHE
 
 DOCUMENT = "docs/migrating.md"
 PROVIDERS = ROOT / "layers/verification/python/verification/providers"
@@ -95,7 +117,7 @@ def test_every_command_is_one() -> None:
 
 def test_every_parameter_and_output_that_is_named_is_one() -> None:
     known = template()["Parameters"].keys() | template()["Outputs"].keys()
-    prose = re.sub(r"^```.*?^```", "", read(DOCUMENT), flags=re.S | re.M)
+    prose = re.sub(r"^ *```.*?^ *```", "", read(DOCUMENT), flags=re.S | re.M)
     named = {word for word in backticked(prose) if re.fullmatch(r"([A-Z][a-z]+){2,}", word)}
     assert named <= known
     assert named >= {"ApiUrl", "DomainName", "DomainTarget", "PublicUrl", "TestCode"}
@@ -130,6 +152,109 @@ def test_a_client_for_python_asks_where_its_line_says(
         (request, _) = httpserver.log[0]
         assert request.args["username"] == "shop-k3q7m2xa"
         assert request.args["password"] == "not-a-real-secret"
+
+
+@pytest.mark.parametrize("stage", ["", "/prod"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_client_for_node_asks_where_its_line_says(
+    httpserver: HTTPServer, scheme: str, stage: str, tmp_path: Path
+) -> None:
+    server, front = httpserver.url_for(""), Front("localhost", httpserver.url_for(""), tmp_path)
+    own = server if scheme == "http" else f"https://localhost:{front.port}"
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules/messagebird").symlink_to(npm_package(PACKAGE, CACHE))
+    (block,) = (one for one in blocks(DOCUMENT, "js") if "messagebird" in one)
+    script = tmp_path / "shop.js"
+    script.write_text(
+        block.replace(OWN, own.rstrip("/") + stage)
+        + "messagebird.verify.create('447700900125', (error, made) => {\n"
+        + "  if (error) throw error;\n  console.log(made.id);\n});\n"
+    )
+    key = "live_shop-k3q7m2xa.not-a-real-secret"
+    asked = httpserver.expect_oneshot_request(
+        f"{stage}/verify",
+        "POST",
+        json={"recipient": "447700900125"},
+        headers={"Authorization": f"AccessKey {key}"},
+    )
+    asked.respond_with_json({"id": "made", "status": "sent"}, status=201)
+    try:
+        done = subprocess.run(
+            [find_node(), script],
+            env={"PATH": os.defpath, "NODE_EXTRA_CA_CERTS": str(front.certificate)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        front.close()
+    assert (done.returncode, done.stdout) == (0, "made\n"), done.stderr
+
+
+def test_the_lines_for_the_local_stack_end_in_a_success(httpserver: HTTPServer) -> None:
+    part = read(DOCUMENT).partition("## Against the local stack")[2].partition("\n## ")[0]
+    fenced = re.findall(r"^ *```sh\n(.*?)^ *```", part, re.S | re.M)
+    lines = "".join(map(textwrap.dedent, fenced)).replace('eval "$(make -s env)"', "")
+    inbox = {"sms_messages": {"+44": [{"Message": "1111 once"}, {"Message": f"{CODE} is it"}]}}
+
+    def serve(request: str, answer: Any, **asked: Any) -> None:
+        """Expect a request after those before it; answers are on one line, as ours are."""
+        method, path = request.split()
+        found = httpserver.expect_ordered_request(path, method, **asked)
+        found.respond_with_data(answer if isinstance(answer, str) else json.dumps(answer))
+
+    def serve_code(number: str) -> None:
+        serve("GET /sms", inbox, query_string={"phoneNumber": f"+{number}"})
+
+    form = f"username={SHOP.id}&password=s"
+    serve("POST /verify/start/", f"OK {ID}", data=f"{form}&to=447700900124")
+    serve_code("447700900124")
+    serve("POST /verify/pin/", "VERIFIED", data=f"{form}&verification_id={ID}&pin={CODE}")
+    made = {"id": ID, "messages": {"id": ID}, "status": "sent"}
+    for key, code in (("live", CODE), ("test", "246810")):
+        auth = {"Authorization": f"AccessKey {key}"}
+        serve("POST /verify", made, headers=auth)
+        if key == "live":
+            serve_code("447700900125")
+        verified = made | {"status": "verified"}
+        serve(f"GET /verify/{ID}", verified, query_string={"token": code}, headers=auth)
+    auth = {"X-Service-Auth": f"{SHOP.id}:s"}
+    users = f"/v1/service/service/{SERVICE}/users"
+    serve("POST /v1/service/service", {"id": SERVICE}, headers=auth)
+    serve(f"POST {users}", {"id": USER, "id_in_service": "ann"}, headers=auth)
+    serve(f"POST {users}/{USER}/auth", {}, json={"method": "sms"}, headers=auth)
+    serve_code("447700900126")
+    serve(f"PUT {users}/{USER}/auth", {"verified": True}, json={"token": CODE}, headers=auth)
+    variables = {
+        "API": httpserver.url_for("").rstrip("/"),
+        "CLIENT_ID": SHOP.id,
+        "CLIENT_SECRET": "s",
+        "ACCESS_KEY": "live",
+        "TEST_KEY": "test",
+        "TEST_CODE": "246810",
+        "SMS_INBOX": httpserver.url_for("/sms"),
+    }
+    done = subprocess.run(
+        ["/bin/sh", "-ec", lines],
+        env={"PATH": os.defpath, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    httpserver.check()
+    assert len(httpserver.log) == 13, done.stderr
+    said = ("VERIFIED", '"status": "verified"', '"verified": true')
+    assert [done.stdout.count(words) for words in said] == [1, 2, 1]
+
+
+def test_each_api_has_a_number_of_its_own() -> None:
+    both = read(DOCUMENT) + read("README.md")
+    numbers = {"POST /v1/verifications": "3", "POST /verify/start": "4", "POST /verify": "5"}
+    numbers["POST /v1/service/service/{service}/users"] = "6"
+    for curl in (*curls(DOCUMENT), *curls("README.md")):
+        sent = re.findall(r"44770090012(\d)", " ".join(curl.data))
+        assert not sent or sent == [numbers[curl.route]], curl.line
+    assert set(re.findall(r"44770090012(\d)", both)) == set(numbers.values())
 
 
 def test_every_language_has_its_line() -> None:
@@ -201,6 +326,7 @@ def test_the_starts_of_a_day_follow_from_the_limits() -> None:
         (bird.max_attempts, bird.code_length),
         (10, bird.code_length),
         (auth.MAX_ATTEMPTS, auth.CODE_LENGTH),
+        (auth.APP_ATTEMPTS, DIGITS),
     ]
     table = rows(DOCUMENT, "Limits that outlive a code")
     for row, (attempts, length) in zip(table, guesses, strict=True):
@@ -254,12 +380,14 @@ def test_the_parameters_of_messente_are_those_of_the_code() -> None:
     assert sentence and set(backticked(sentence[1])) == field_names(pin.PinFields)
 
 
-@pytest.mark.parametrize(("name", "longest"), [("browser", 512), ("cookie", 256)])
-def test_texts_of_messente_are_as_long_as_it_says(name: str, longest: int) -> None:
-    assert table("Parameters of Messente")[name][1] == f"at most {longest} characters"
-    start.read_start(call(TO | {name: "x" * longest}))
-    with pytest.raises(InvalidFields):
-        start.read_start(call(TO | {name: "x" * (longest + 1)}))
+def test_what_messente_is_told_of_a_visitor_has_no_bounds() -> None:
+    written = table("Parameters of Messente")
+    for name in ("ip", "browser", "cookie"):
+        assert written[name][1] == "–"
+        start.read_start(call(TO | {name: "x" * 10_000}))
+    command, _ = start.read_start(call(TO | {"browser": "x" * 10_000}))
+    kept = command.details and command.details.user_agent
+    assert kept and written["browser"][2].startswith(f"its first {len(kept)} characters are kept")
 
 
 def words_of_messente() -> set[str]:
@@ -393,24 +521,24 @@ def fits(model: Any, **fields: str) -> bool:
 def test_the_fields_of_verigator_are_those_of_the_code() -> None:
     written = table("Fields of Verigator")
     models = (
-        verigator.ServiceFields,
-        verigator.UserFields,
-        verigator.StartFields,
-        verigator.GuessFields,
+        verigator_fields.ServiceFields,
+        verigator_fields.UserFields,
+        verigator_fields.StartFields,
+        verigator_fields.GuessFields,
     )
     assert written.keys() == set().union(*(field_names(model) for model in models))
-    method = verigator.StartFields.model_fields["method"]
+    method = verigator_fields.StartFields.model_fields["method"]
     assert backticked(written["method"][0]) == list(get_args(method.annotation))
-    assert fits(verigator.GuessFields, token="123456"), "without a method"
-    takes_urls = fits(verigator.ServiceFields, fqdn="https://www.example.com", name="Shop")
+    assert fits(verigator_fields.GuessFields, token="123456"), "without a method"
+    takes_urls = fits(verigator_fields.ServiceFields, fqdn="https://www.example.com", name="Shop")
     assert takes_urls == ("not a URL" not in written["fqdn"][0])
 
 
 @pytest.mark.parametrize(
     ("model", "name", "rest"),
     [
-        (verigator.ServiceFields, "name", {"fqdn": "shop.example.com"}),
-        (verigator.UserFields, "id_in_service", {"phone_number": "+447700900123"}),
+        (verigator_fields.ServiceFields, "name", {"fqdn": "shop.example.com"}),
+        (verigator_fields.UserFields, "id_in_service", {"phone_number": "+447700900123"}),
     ],
 )
 def test_names_of_verigator_are_as_long_as_it_says(
@@ -440,22 +568,24 @@ def test_the_answers_of_verigator_are_those_of_the_code() -> None:
     refused = {str(VerigatorApi().refuse(error, "").status) for error in errors}
     assert statuses == refused | {"200", "201", "202"}
     for agent, status in (("verigator-java-1.1", 200), ("Java/1.8.0_152", 201), ("curl/8", 201)):
-        assert verigator._created(Call(SHOP, {}, "", None, lambda: 1, agent=agent), {}).status == (
-            status
-        )
-    api = verigator.Verigator(Any, lambda *_: Channel.SMS, Any)  # type: ignore[arg-type]  # unused
+        assert verigator_routes._created(
+            Call(SHOP, {}, "", None, lambda: 1, agent=agent), {}
+        ).status == (status)
+    api = verigator_routes.Verigator(Any, lambda *_: Channel.SMS, Any)  # type: ignore[arg-type]  # unused
     begin = api.routes["POST /v1/service/service/{service}/users/{user}/auth"]
     started = begin(Call(SHOP, {"method": "sms"}, "", None, lambda: 1)).status
     (made,) = (row[1] for row in rows(DOCUMENT, "Answers of Verigator") if row[0] == "201")
     assert ("a verification was made" in made) == (started == 201)
     results = re.search(r"`status` with `result`: (.+?)\.", text())
-    assert results and set(backticked(results[1])) == set(verigator._RESULTS.values())
+    assert results and set(backticked(results[1])) == set(verigator_views._RESULTS.values())
 
 
 def test_the_numbers_of_verigator_are_those_of_the_code() -> None:
     numbers = f"{auth.CODE_LENGTH} digits, {auth.VALIDITY} seconds, {auth.MAX_ATTEMPTS} guesses"
     assert numbers in text()
-    assert f"at most {MAX_LISTED:,}, or {verigator.MAX_LIST_BYTES // 1_000_000} MB" in text()
+    by_app = rf"\| guesses at an app's codes \| [^|]+ \| {auth.APP_ATTEMPTS} a start,"
+    assert re.search(by_app, text())
+    assert f"at most {MAX_LISTED:,}, or {verigator_routes.MAX_LIST_BYTES // 1_000_000} MB" in text()
     assert f"Codes have {DIGITS} digits, change every {STEP} seconds" in text()
     assert DRIFT == 1 and "the step before and after" in text()
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from verification.api.dialects import verigator
 from verification.api.dialects.messagebird import errors as messagebird
 from verification.api.dialects.messagebird.http import MessageBirdApi
 from verification.api.dialects.messagebird.requests import _NAMES, read_start
@@ -18,6 +17,9 @@ from verification.api.dialects.messente.http import MessenteApi
 from verification.api.dialects.messente.pin import PinFields
 from verification.api.dialects.messente.pin import show_verdict as messente_verdict
 from verification.api.dialects.messente.start import StartFields, show_started
+from verification.api.dialects.verigator import fields as verigator_fields
+from verification.api.dialects.verigator import views as verigator_views
+from verification.api.dialects.verigator.http import VerigatorApi
 from verification.api.fields import read_fields
 from verification.api.handler import Api
 from verification.api.native.totp import show_enrolment
@@ -75,7 +77,7 @@ from tests.fakes.samples import make_verification
 APIS: dict[str, Api] = {
     "messente": MessenteApi(),
     "messagebird": MessageBirdApi(),
-    "verigator": verigator.VerigatorApi(),
+    "verigator": VerigatorApi(),
 }
 ID = "ajqopgr262u3fibltxjeyks5k6u"
 BEGAN = 1_795_323_507_331
@@ -304,10 +306,10 @@ def message(channel: Channel, report: Delivery | None = None) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("model", "name"),
     [
-        (verigator.ServiceFields, "VerigatorNewService"),
-        (verigator.UserFields, "VerigatorNewUser"),
-        (verigator.StartFields, "VerigatorStart"),
-        (verigator.GuessFields, "VerigatorGuess"),
+        (verigator_fields.ServiceFields, "VerigatorNewService"),
+        (verigator_fields.UserFields, "VerigatorNewUser"),
+        (verigator_fields.StartFields, "VerigatorStart"),
+        (verigator_fields.GuessFields, "VerigatorGuess"),
     ],
 )
 def test_verigators_bodies_are_written_as_they_are_checked(
@@ -323,7 +325,7 @@ JOHN = User(USER, SERVICE, "shop", "john.doe@example.com", Destination(TO, "GB")
 
 
 def verdict(reason: Reason | None) -> dict[str, Any]:
-    return verigator.show_verdict(Channel.SMS, Verdict(reason is None, reason))
+    return verigator_views.show_verdict(Channel.SMS, Verdict(reason is None, reason))
 
 
 @pytest.mark.parametrize(
@@ -335,8 +337,8 @@ def verdict(reason: Reason | None) -> dict[str, Any]:
         ("MessageBirdSms", message(Channel.SMS, Delivery.DELIVERED)),
         ("MessageBirdVoice", message(Channel.VOICE)),
         ("MessageBirdEmail", message(Channel.EMAIL)),
-        ("VerigatorService", verigator.show_service(SHOP)),
-        ("VerigatorUser", verigator.show_user(JOHN)),
+        ("VerigatorService", verigator_views.show_service(SHOP)),
+        ("VerigatorUser", verigator_views.show_user(JOHN)),
         ("VerigatorRight", verdict(None)),
         ("VerigatorWrong", verdict(Reason.INCORRECT)),
         ("VerigatorExpired", verdict(Reason.EXPIRED)),
@@ -392,10 +394,12 @@ REFUSALS: dict[tuple[str, str], Callable[[], ServiceError]] = {
     ("VerigatorForbidden", "address"): AddressNotAllowed,
     ("VerigatorNotFound", "user"): UserNotFound,
     ("VerigatorNotFound", "auth"): NotFound,
-    ("VerigatorConflict", "exists"): AlreadyExists,
+    ("VerigatorConflict", "exists"): lambda: AlreadyExists(
+        f"There is one of that name: {SERVICE}."
+    ),
     ("VerigatorInvalid", "json"): lambda: InvalidJson("The body must be valid JSON in UTF-8."),
     ("VerigatorInvalid", "field"): lambda: refused(
-        lambda: read_fields(verigator.StartFields, {"method": "pigeon"})
+        lambda: read_fields(verigator_fields.StartFields, {"method": "pigeon"})
     ),
     ("VerigatorInvalid", "limit"): lambda: LIMIT,
     ("VerigatorInternalError", "internal"): InternalError,

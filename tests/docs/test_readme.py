@@ -31,7 +31,8 @@ from tests.docs.sources import (
     schema,
     template,
 )
-from tests.local.stack import Credentials, Stack
+from tests.local import up
+from tests.local.stack import Stack
 
 NATIVE = "/v1/verifications"
 
@@ -58,14 +59,41 @@ def test_every_operation_and_every_drop_in_api_has_an_example() -> None:
     native = [curl for curl in curls("README.md") if curl.path.startswith(NATIVE)]
     others = [curl.route for curl in curls("README.md") if curl not in native]
     assert len(native) == 8
-    assert others == ["POST /verify/start", "POST /verify", "POST /v1/service/service"]
+    assert others == [
+        *("POST /verify/start", "POST /verify/pin"),
+        *("POST /verify", "GET /verify/{id}"),
+        "POST /v1/service/service",
+    ]
 
 
-def test_the_local_stack_has_what_the_examples_ask_for() -> None:
-    named = backticked(read("README.md").partition("open them here")[0].rpartition("\n\n")[2])
-    assert [*named[:4]] == ["api_url", "client_id", "client_secret", "access_key"]
-    assert {field.name for field in dataclasses.fields(Stack)} >= set(named[:4])
-    assert Credentials("shop-k3q7m2xa", "not-a-real-secret").access_key() in read("README.md")
+@pytest.mark.parametrize("document", ["README.md", "docs/migrating.md"])
+def test_make_env_sets_what_the_lines_use(
+    document: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts: dict[str, Any] = {field.name: field.name for field in dataclasses.fields(Stack)}
+    monkeypatch.setattr(up, "load", lambda _: Stack(**facts))
+    monkeypatch.setattr(up, "running_emulator", lambda: True)
+    up.exports()
+    exported = set(re.findall(r"^export (\w+)=", capsys.readouterr().out, re.M))
+    fenced = "".join(re.findall(r"^ *```sh\n(.*?)^ *```", read(document), re.S | re.M))
+    promised = set(re.findall(r"[A-Z_]{3,}", "".join(re.findall(r"make -s env.*?# (.+)", fenced))))
+    used = set(re.findall(r"\$([A-Z_]+)", fenced)) | set(
+        re.findall(r"`\$([A-Z_]+)`", read(document))
+    )
+    here = set(re.findall(r"^ *([A-Z_]+)=", fenced, re.M)) | {"ID"}  # of an answer
+    assert "API" in promised <= exported
+    assert used - here <= exported
+
+
+def test_a_send_again_waits_as_long_as_it_says() -> None:
+    line = f"# {policy.RESEND_INTERVAL} seconds after the last message at the soonest, else 429:\n"
+    assert f"{line}curl -X POST" in read("README.md")
+
+
+def test_the_starts_of_ten_minutes_are_those_of_the_limit() -> None:
+    assert template()["Parameters"]["SendLimits"]["Default"] == "5/10m 10/24h"
+    text = " ".join(read("README.md").split())
+    assert "5 messages in 10 minutes and 10 a day (`SendLimits`)" in text
 
 
 def test_every_answer_shown_looks_as_it_is_written() -> None:

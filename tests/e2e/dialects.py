@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import requests
 
-from tests.local.stack import Answer, Credentials, Stack
+from tests.local.stack import Answer, Credentials, Stack, handed_out
 
 PATIENCE = 30  # seconds
 
@@ -17,6 +17,8 @@ PATIENCE = 30  # seconds
 def messente(stack: Stack, client: Credentials, call: str, **parameters: str) -> str:
     """Number Verification: `start` or `pin`; the text of its answer, which is always HTTP 200."""
     who = {"username": client.client_id, "password": client.client_secret}
+    if "cookie" in parameters:
+        handed_out.add(parameters["cookie"])
     answer = requests.get(
         f"{stack.api_url}/verify/{call}/", params={**who, **parameters}, timeout=PATIENCE
     )
@@ -75,6 +77,7 @@ def enrolled(stack: Stack, client: Credentials, to: str) -> tuple[str, pyotp.TOT
     path = f"/v1/services{user}/totp"
     url = stack.call("POST", path, by=client).body["otpauth_url"]
     app = pyotp.TOTP(parse_qs(urlsplit(url).query)["secret"][0])
+    handed_out.add(app.secret)
     confirmed = stack.call(
         "POST", f"{path}/confirm", {"code": app.at(int(time.time()) - app.interval)}, by=client
     )

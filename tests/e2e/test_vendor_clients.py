@@ -21,7 +21,7 @@ from tests.e2e.clients.messagebird_clients import MessageBirdClient, Verify
 from tests.e2e.talking import operate, wrong
 from tests.e2e.vendors import Vendors, a_number_in
 from tests.local.deploy import EMAIL_SENDER, PARAMETERS
-from tests.local.stack import Credentials, Stack
+from tests.local.stack import Credentials, Stack, handed_out
 
 DUTCH, AMERICAN = "193.0.6.139", "8.8.8.8"  # addresses in these countries
 
@@ -383,14 +383,17 @@ def test_messagebird_calls(stack: Stack, bird: MessageBirdClient) -> None:
     assert bird.verify(made.id, token).status == "verified"
 
 
-def test_messagebird_mails(stack: Stack, bird: MessageBirdClient) -> None:
+@pytest.mark.parametrize("originator", [EMAIL_SENDER, "+shop@example.org"])
+def test_messagebird_mails(stack: Stack, bird: MessageBirdClient, originator: str) -> None:
+    stack.aws("ses").verify_email_identity(EmailAddress=originator)
     to = f"bird.{a_number()[1:]}@example.org"
-    made = bird.create_email(to, EMAIL_SENDER)
+    made = bird.create_email(to, originator)
     assert (made.recipient, made.status) == (to, "sent")
     kind, _, message = made.messages["href"].removeprefix(f"{stack.api_url}/").rpartition("/")
     assert kind == "verify/messages/email"
     assert bird.message_id(kind, message) == message
     (mail,) = stack.mails_to(to)
+    assert originator in mail["Source"]
     assert mail["Subject"] == "Your OTP token"
     assert bird.verify(made.id, digits_in(mail["BodyText"])).status == "verified"
 
@@ -628,6 +631,7 @@ def test_verigator_takes_the_token_of_an_app(
     (uri,) = [text for text in enrolled.body.values() if str(text).startswith("otpauth://")]
     app = pyotp.parse_uri(uri)
     assert isinstance(app, pyotp.TOTP)
+    handed_out.add(app.secret)
     confirmed = stack.call("POST", f"{path}/confirm", {"code": app.now()})
     assert confirmed.status in (200, 204), confirmed
     assert verigator.start(service, user, "totp") == "totp"
@@ -717,6 +721,17 @@ def test_verigator_takes_each_service_and_each_user_once(
     assert status_of(verigator.create_user, service, a_number(), "ann") == 409
     verigator.delete_user(service, user)
     assert verigator.create_user(service, a_number(), "ann")["id"] != user
+
+
+@pytest.mark.parametrize("url", ["http://{}", "https://{}", "https://{}/"])
+def test_verigator_takes_the_url_of_a_site_for_its_host(
+    verigator: verigator_clients.Client, url: str
+) -> None:
+    """As the Drupal module sends it."""
+    host = a_host()
+    made = verigator.create_service(url.format(host), "CoffeeShop")
+    assert verigator.get_service(made["id"]) == made
+    assert status_of(verigator.create_service, host, "CoffeeShop") == 409
 
 
 def test_verigator_names_what_it_cannot_take(

@@ -1,4 +1,4 @@
-"""Services and users in memory, with the promises of `storage.services` kept.
+"""Services, users and apps in memory, with the promises of `storage.services` and `.apps` kept.
 
 The same contract tests run against this and against DynamoDB. One lock makes each method as
 atomic as one conditional write.
@@ -39,9 +39,9 @@ class InMemoryServices:
 
     def create_service(self, service: Service, remaining: Remaining) -> None:
         with self._begin("create_service"):
-            names = {(one.client_id, one.fqdn) for one in self._services.values()}
-            if (service.client_id, service.fqdn) in names:
-                raise AlreadyExists
+            names = {(one.client_id, one.fqdn): one.id for one in self._services.values()}
+            if taken := names.get((service.client_id, service.fqdn)):
+                raise AlreadyExists(f"There is one of that name: {taken}.")
             self._services[service.id] = service
 
     def service(self, service_id: str) -> Service | None:
@@ -69,9 +69,9 @@ class InMemoryServices:
                 raise UserNotFound
             if service.client_id != user.client_id:
                 raise UserNotFound
-            names = {(one.service_id, one.id_in_service) for one in self._users.values()}
-            if (user.service_id, user.id_in_service) in names:
-                raise AlreadyExists
+            names = {(one.service_id, one.id_in_service): one.id for one in self._users.values()}
+            if taken := names.get((user.service_id, user.id_in_service)):
+                raise AlreadyExists(f"There is one of that name: {taken}.")
             self._users[_key(user)] = user
 
     def user(self, service_id: str, user_id: str) -> User | None:
@@ -95,9 +95,12 @@ class InMemoryServices:
             for user in users:
                 self._forget(user)
 
-    def set_auth(self, user: User, auth: Auth) -> bool:
+    def set_auth(self, user: User, auth: Auth) -> Auth | None:
         with self._begin("set_auth"):
-            return self._change(user, auth=auth)
+            found = self._own(user)
+            if found and found.auth and found.auth.started_at > auth.started_at:
+                return found.auth
+            return auth if self._change(user, auth=auth) else None
 
     def enrol(self, user: User, nonce: bytes) -> bool:
         with self._begin("enrol"):

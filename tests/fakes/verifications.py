@@ -268,6 +268,7 @@ class InMemoryVerifications:
                 code_mac=None,
                 last_guess=None,
                 reference=None,
+                user=None,
                 device=None,
             )
             if found.detailed and (beside := self._beside.get(verification_id.token)):

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pyotp
-from verification.api.dialects.verigator import Verigator, VerigatorApi
+from verification.api.dialects.verigator.http import VerigatorApi
+from verification.api.dialects.verigator.routes import Verigator
 from verification.api.handler import Handler
 from verification.api.native.http import NativeApi
 from verification.api.native.totp import Totp
@@ -59,15 +60,24 @@ class FakeVerigator:
         self.stack = stack or FakeStack()
         reports = telemetry if logs_all else self.stack.telemetry
         self.services = InMemoryServices()
-        self.checker = AppChecker(self.services, identity_key, code_at, self.stack.clock)
+        self.checker = AppChecker(
+            self.services, self.services, identity_key, code_at, self.stack.clock
+        )
         self.verify: Verify = replace(self.stack.verify, verifiers=self._checker, telemetry=reports)
         self.delete: Delete = replace(self.stack.delete, verifiers=self._checker, telemetry=reports)
         sender = replace(self.stack.sender, telemetry=reports)
         start = replace(self.stack.start, sender=sender, telemetry=reports)
         self.manage = Manage(
-            self.services, self.delete, self.stack.lookup, self.stack.clock, CountingRandom()
+            services=self.services,
+            delete=self.delete,
+            lookup=self.stack.lookup,
+            telemetry=reports,
+            clock=self.stack.clock,
+            random=CountingRandom(),
         )
-        self.start_auth = StartAuth(self.services, start, self.delete, CountingRandom())
+        self.start_auth = StartAuth(
+            self.services, start, self.delete, self.stack.clock, CountingRandom()
+        )
         self.check_auth = CheckAuth(self.services, self.verify)
         self.enrol = Enrol(
             services=self.services,

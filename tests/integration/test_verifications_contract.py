@@ -103,6 +103,7 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         locale="pt-BR",
         purpose="login",
         reference="order 1",
+        user="a user",
         sender="Shop",
         flash=True,
         voice="female",
@@ -303,6 +304,7 @@ def test_canceled_stops_the_code_and_erases_the_person(verifications: Verificati
     verification = make(
         detailed=True,
         reference="r",
+        user="u",
         sender="Shop",
         flash=True,
         voice="male",
@@ -336,6 +338,7 @@ def test_canceled_stops_the_code_and_erases_the_person(verifications: Verificati
         nonce=None,
         code_mac=None,
         reference=None,
+        user=None,
         device=None,
     )
     assert [s.number for s in record.sends] == [1], "what was sent stays, for the bill"

@@ -24,6 +24,9 @@ OTHER_FUNCTIONS = {
 }
 PATIENCE = 60  # seconds for the first answer, on a slow machine
 
+handed_out: set[str] = set()
+"""Secrets that this process has come to know, for the test that looks for them in all logs."""
+
 
 @dataclass(frozen=True)
 class Credentials:
@@ -161,7 +164,9 @@ def create_client(endpoint_url: str, directory: str, name: str, *options: str) -
     command = [sys.executable, "-m", "verification.cli", "create", name, "--table", directory]
     env = environment(endpoint_url) | {"PYTHONPATH": str(ROOT / "layers/verification/python")}
     printed = run([*command, *options], "Creating a client", env)
-    return Credentials(**json.loads(printed))
+    created = Credentials(**json.loads(printed))
+    handed_out.add(created.client_secret)
+    return created
 
 
 def wait_until_healthy(stack: Stack) -> None:

@@ -106,6 +106,9 @@ ALLOWED = {
         "sqs:SendMessage ResendQueue",
     },
 }
+# By the statement that lets them read clients: of two for one action on one table, an emulator that
+# heeds no conditions needs but one, and tests/e2e could not show that it takes both.
+READ_USERS = {f"{name}Function" for name in ("Verify", "Messente", "MessageBird", "Verigator")}
 # Of these AWS knows no resources, or only numbers and pools, which a provider's settings name.
 ANYWHERE = {
     "end-user-messaging:SendNotifyCodeVerification",
@@ -144,7 +147,8 @@ def test_a_function_reads_clients_and_writes_none_of_them(function: str) -> None
         [(operator, keys)] = statement["Condition"].items()
         assert operator == "ForAllValues:StringLike"
         if listed(statement["Action"]) == ["dynamodb:GetItem"]:
-            assert keys == {"dynamodb:LeadingKeys": ["C#*"]}
+            users = ["S#*"] if function in READ_USERS else []
+            assert keys == {"dynamodb:LeadingKeys": ["C#*", *users]}
         else:
             assert set(keys["dynamodb:LeadingKeys"]) <= {"S#*", "N#*"}
 

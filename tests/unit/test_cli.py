@@ -4,7 +4,7 @@ import base64
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,19 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from verification import cli
 from verification.domain.codes import hash_destination
 from verification.domain.verification import Outcome
+from verification.errors import ProviderRefused, TemporarilyUnavailable
 from verification.storage import table
 from verification.storage.directory import read_client
+from verification.wiring import Stack
 
+from tests.fakes.calls import SHOP
+from tests.fakes.keys import identity_key
+from tests.fakes.providers import FakeVerifier
 from tests.fakes.samples import make_send, make_try, make_verification
 from tests.fakes.secrets import FakeSecretsManager
+from tests.fakes.stack import FakeStack
+from tests.fakes.verigator import FakeVerigator
+from tests.unit.logs import make_telemetry
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000
@@ -344,9 +352,138 @@ def test_the_devices_of_one_client_and_number_are_revoked(operator: Operator) ->
     assert operator.dynamodb.table_names == {"directory", "sessions"}
 
 
-def test_devices_of_no_client_are_a_typing_error(operator: Operator) -> None:
-    argv = ("devices", "revoke", "demo", "--to", "+31612345678")
+@pytest.mark.parametrize(
+    "argv", [("devices", "revoke", "demo", "--to", "+31612345678"), ("services", "list", "demo")]
+)
+def test_what_a_client_has_that_is_not_there_is_a_typing_error(
+    operator: Operator, argv: tuple[str, ...]
+) -> None:
     assert operator.fails(*argv) == "There is no client demo."
+
+
+def test_the_services_of_one_client_are_listed_also_after_it_was_revoked(
+    operator: Operator,
+) -> None:
+    client_id, _ = operator.creates("Demo")
+    operator.runs("revoke", client_id)
+    for name, owner, more in (
+        ("a", client_id, {}),
+        ("b", "other", {}),
+        ("c", client_id, {"closed": {"BOOL": True}}),
+    ):
+        item = table.service_key(name) | {
+            "client_id": {"S": owner},
+            "fqdn": {"S": f"{name}.example"},
+            "name": {"S": name.upper()},
+            "created_at": {"N": "1"},
+            **more,
+        }
+        operator.dynamodb.items[_key(item)] = item
+        user = table.user_key(name, "a user") | {"client_id": {"S": owner}}
+        operator.dynamodb.items[_key(user)] = user
+    assert operator.runs("services", "list", client_id) == [
+        {"id": "a", "fqdn": "a.example", "name": "A", "deleted_in_part": False},
+        {"id": "c", "fqdn": "c.example", "name": "C", "deleted_in_part": True},
+    ]
+    assert operator.dynamodb.table_names == {"directory"}
+
+
+class Services:
+    """A stack with services, as it is wired for the operator: with memory in place of AWS."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.verifier = FakeVerifier()
+        self._capsys = capsys
+        self.verigator = FakeVerigator(
+            make_telemetry(monkeypatch), FakeStack(providers=[self.verifier])
+        )
+        self.settings: Mapping[str, str] = {}
+        monkeypatch.setattr(cli, "Stack", self._wire)
+
+    def _wire(self, settings: Mapping[str, str]) -> Stack:
+        self.settings = settings
+        stack, fakes = Stack(settings), self.verigator.stack
+        vars(stack).update(
+            _services=self.verigator.services,
+            _verifications=fakes.verifications,
+            _identity_key=identity_key,
+            _catalogue=fakes.providers,
+        )
+        return stack
+
+    def verified(self) -> str:
+        """A service with a user who is being verified; its id."""
+        path = self.verigator.user(self.verigator.service())
+        self.verigator.started(path)
+        self._capsys.readouterr()  # what functions logged
+        return path[0]
+
+    def numbers(self) -> list[str]:
+        """Whom the verifications that are there are of."""
+        kept = self.verigator.stack.verifications._items.values()
+        return [one.to for one in kept if one.to]
+
+
+@pytest.fixture
+def services(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], operator: Operator
+) -> Services:
+    return Services(monkeypatch, capsys)
+
+
+def test_a_service_is_deleted_with_its_users_and_their_numbers(
+    operator: Operator, services: Services
+) -> None:
+    service = services.verified()
+    assert operator.runs("services", "delete", SHOP.id, service) == {"deleted": service}
+    assert services.verigator.services.users(service, 10) == []
+    assert services.numbers() == []
+    assert services.verifier.canceled  # vendors are told
+    assert services.settings == {
+        "DIRECTORY_TABLE": "directory",
+        "SESSIONS_TABLE": "sessions",
+        "IDENTITY_KEY_SECRET": "identity",
+        "PROVIDERS_SECRET": "providers",
+    }
+    again = operator.fails("services", "delete", SHOP.id, service)
+    assert again == f"The client shop has no service {service}."
+
+
+@pytest.mark.parametrize("service", ["", "x", "00000000-0000-4000-8000-000000000000"])
+def test_a_service_that_is_not_the_clients_is_named_and_not_deleted(
+    operator: Operator, services: Services, service: str
+) -> None:
+    own = services.verified()
+    for client, named in ((SHOP.id, service), ("other", own)):
+        said = operator.fails("services", "delete", client, named)
+        assert said == f"The client {client} has no service {named}."
+    assert services.numbers()
+
+
+def test_a_service_that_was_deleted_in_part_is_named_and_the_next_goes_on(
+    operator: Operator, services: Services
+) -> None:
+    service = services.verified()
+    services.verigator.services.failing["delete_users"] = TemporarilyUnavailable()
+    said = operator.fails("services", "delete", SHOP.id, service, sentences=2).splitlines()
+    assert said == [
+        f"service_not_deleted_yet service_id={service}",
+        "AWS does not answer just now; try again.",
+    ]
+    services.verigator.services.failing.clear()
+    assert operator.runs("services", "delete", SHOP.id, service) == {"deleted": service}
+
+
+def test_a_vendor_that_cannot_be_told_is_named_and_keeps_nothing_here(
+    operator: Operator, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = services.verified()
+    services.verifier.check_failing = ProviderRefused("verifier", "settings_wrong")
+    assert cli.main(["services", "delete", SHOP.id, service]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == "verifier was not told of a deletion: settings_wrong\n"
+    assert json.loads(printed.out) == {"deleted": service}
+    assert services.numbers() == []
 
 
 def test_a_secret_that_cannot_be_read_is_one_sentence(operator: Operator) -> None:
@@ -529,6 +666,9 @@ def test_an_error_of_aws_is_one_sentence(operator: Operator, error: Exception) -
         ["devices", "revoke", "x"],
         ["devices", "revoke", "x", "--to", "0612345678"],
         ["devices", "revoke", "--to", "+31612345678"],
+        ["services"],
+        ["services", "list"],
+        ["services", "delete", "x"],
         ["sandbox"],
         ["show"],
         ["providers"],

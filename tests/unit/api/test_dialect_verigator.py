@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
-from verification.api.dialects import verigator as dialect
+from verification.api.dialects.verigator import fields, routes
 from verification.errors import (
     ProviderRejected,
     ProviderUnavailable,
@@ -234,7 +234,8 @@ ABSENT = object()
 NO_TEXT = [None, 1, 1.5, True, [], ["x"], {}, {"x": "y"}]
 TEXT = "should be a valid string"
 SHORT, BLANK = "String should have at least 1 character", "should be printable, and not blank"
-HOST = "should be a host name"
+HOST = "should be a host name of at most 253 characters"
+LONGEST = ("a" * 63 + ".") * 3 + "b" * 61  # as a host name: 253 characters
 NUMBER = "should be a phone number in E.164, with country code"
 METHOD = "should be 'sms' or 'totp'"
 
@@ -247,18 +248,27 @@ FIELDS: dict[tuple[str, str], tuple[list[Any], list[tuple[Any, str]]]] = {
             "a-b.example",
             "Another.Example",
             "1.example",
-            ("a" * 63 + ".") * 3 + "b" * 61,
+            "a_b.example",
+            "a.example.",
+            LONGEST,
+            f"{LONGEST}.",
             "http://a.example",
-            "https://www.a.example/",
-            "https://a.example/b?c",
+            "https://www.a.example:8443/b?c#d@e",
+            f"https://{LONGEST}/".ljust(2_000, "x"),
         ],
         [
             (ABSENT, "Field required"),
             ("", SHORT),
-            ("a" * 254, "String should have at most 253 characters"),
-            *[(text, HOST) for text in (" ", "a b", "a..b", ".a", "a.", "a\n")],
-            *[(text, HOST) for text in ("http://", "http://a b", "http://a@b")],
-            *[(text, HOST) for text in ("\u00e9.example", "a.example/x", "a#b", "a_b")],
+            ("https://a.example/".ljust(2_001, "x"), "String should have at most 2000 characters"),
+            *[(text, HOST) for text in (f"{LONGEST}b", f"http://{LONGEST}b", "a" * 2_000)],
+            *[(text, HOST) for text in (" ", "a b", "a..b", ".a", "a..", ".", "a\n")],
+            *[
+                (text, HOST)
+                for text in ("http://", "http:///a", "://a", "http://a b", "http://a\tb")
+            ],
+            *[(text, HOST) for text in ("http://a@b", "http://a:b@c", "http://@a", "http://[::1]")],
+            *[(text, HOST) for text in ("http://[", "http://\u2100.example", "http://a\\b")],
+            *[(text, HOST) for text in ("\u00e9.example", "a.example/x", "a.example:80", "a#b")],
             *[(value, TEXT) for value in NO_TEXT],
         ],
     ),
@@ -320,12 +330,28 @@ def body(request: str, field: str, value: Any) -> dict[str, Any]:
     return {name: one for name, one in GOOD[request].items() if name != field} | given_one
 
 
+@pytest.mark.parametrize(
+    ("sent", "fqdn"),
+    [
+        ("http://example.com", "example.com"),  # as the README of the Python client has it
+        ("https://user.Example.com:443/path?query#fragment", "user.example.com"),
+        ("Shop.Example.", "shop.example"),
+    ],
+)
+def test_of_a_url_the_host_name_counts_and_is_taken_once(
+    verigator: FakeVerigator, sent: str, fqdn: str
+) -> None:
+    made = verigator.ask("POST", SERVICES, {"fqdn": sent, "name": "Shop"})
+    assert (made.status, made.body["fqdn"]) == (201, fqdn)
+    assert verigator.ask("POST", SERVICES, {"fqdn": fqdn, "name": "Shop"}).status == 409
+
+
 def test_every_field_is_in_the_table() -> None:
     models: dict[str, type[BaseModel]] = {
-        "service": dialect.ServiceFields,
-        "user": dialect.UserFields,
-        "start": dialect.StartFields,
-        "guess": dialect.GuessFields,
+        "service": fields.ServiceFields,
+        "user": fields.UserFields,
+        "start": fields.StartFields,
+        "guess": fields.GuessFields,
     }
     assert FIELDS.keys() == {
         (name, field) for name, m in models.items() for field in m.model_fields
@@ -397,8 +423,8 @@ BODIES = {
 
 
 def test_every_call_is_in_the_table(verigator: FakeVerigator) -> None:
-    routes = dialect.Verigator(verigator.manage, verigator.start_auth, verigator.check_auth).routes
-    assert list(routes) == [" ".join(call) for call in EVERYTHING]
+    api = routes.Verigator(verigator.manage, verigator.start_auth, verigator.check_auth)
+    assert list(api.routes) == [" ".join(call) for call in EVERYTHING]
 
 
 @each_call
@@ -492,7 +518,7 @@ def test_without_a_start_and_after_a_cancel_a_guess_is_404(
     assert (answer.status, answer.body) == (404, missing)
 
 
-def test_what_exists_is_409(verigator: FakeVerigator, path: Path) -> None:
+def test_what_exists_is_409_and_its_id_is_told(verigator: FakeVerigator, path: Path) -> None:
     again = [
         verigator.ask("POST", SERVICES, {"fqdn": "SHOP.example", "name": "Other"}),
         verigator.ask(
@@ -502,8 +528,9 @@ def test_what_exists_is_409(verigator: FakeVerigator, path: Path) -> None:
             path[:1],
         ),
     ]
-    for answer in again:
-        assert (answer.status, answer.body) == (409, {"message": "There is one of that name"})
+    for answer, known in zip(again, path, strict=True):
+        message = f"There is one of that name: {known}."
+        assert (answer.status, answer.body) == (409, {"message": message})
 
 
 @pytest.mark.parametrize(
@@ -581,9 +608,9 @@ def test_a_list_fits_what_lambda_may_answer(
 ) -> None:
     answer = verigator.ask("GET", f"{SERVICE}/users", None, path[:1])
     size = len(json.dumps(answer.body))
-    monkeypatch.setattr(dialect, "MAX_LIST_BYTES", size)
+    monkeypatch.setattr(routes, "MAX_LIST_BYTES", size)
     assert verigator.ask("GET", f"{SERVICE}/users", None, path[:1]).status == 200
-    monkeypatch.setattr(dialect, "MAX_LIST_BYTES", size - 1)
+    monkeypatch.setattr(routes, "MAX_LIST_BYTES", size - 1)
     answer = verigator.ask("GET", f"{SERVICE}/users", None, path[:1])
     assert answer.status == 422
     assert answer.body == {"message": "The users of this service are too many to be listed."}

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from queue import SimpleQueue
+from threading import Event
 from typing import Any
 
 import pytest
@@ -74,6 +76,7 @@ def test_the_numbers_are_those_of_the_native_api() -> None:
     assert auth.CODE_LENGTH == policy.CODE_LENGTH.default
     assert auth.VALIDITY == policy.VALIDITY.default
     assert auth.MAX_ATTEMPTS == policy.MAX_ATTEMPTS.default
+    assert auth.APP_ATTEMPTS == 3
 
 
 def test_an_sms_goes_to_the_users_number_once(
@@ -144,7 +147,7 @@ def test_a_totp_verification_is_one_like_every_other(
     found = record(verigator, path)
     verification, now = found.verification, verigator.stack.clock()
     assert (verification.channel, verification.to) == (TOTP, NUMBER)
-    assert (verification.code_length, verification.max_attempts) == (6, 5)
+    assert (verification.code_length, verification.max_attempts) == (6, 3)
     assert found.sends == ()
     assert found.delivery_at(now) == Delivery.UNKNOWN
     with pytest.raises(MaxSendsReached):
@@ -167,13 +170,15 @@ def test_no_code_of_ours_opens_a_totp_verification(
     assert check(verigator, path, code).reason == Reason.INCORRECT
 
 
-def test_five_wrong_guesses_end_it(verigator: FakeVerigator, path: tuple[str, str]) -> None:
+def test_three_wrong_guesses_at_an_apps_code_end_it(
+    verigator: FakeVerigator, path: tuple[str, str]
+) -> None:
     app = verigator.app(path)
     start(verigator, path, TOTP)
     right = verigator.shown(app)
     wrong = f"{(int(right) + 500_000) % 1_000_000:06d}"
-    reasons = [check(verigator, path, wrong).reason for _ in range(5)]
-    assert reasons == [Reason.INCORRECT] * 5
+    reasons = [check(verigator, path, wrong).reason for _ in range(3)]
+    assert reasons == [Reason.INCORRECT] * 3
     assert check(verigator, path, right).reason == Reason.EXHAUSTED
 
 
@@ -267,14 +272,14 @@ def test_of_100_right_codes_of_one_step_over_3_auths_one_counts(
 
 
 def test_attempt_limits_outlive_a_code_and_count_guesses_alone(make: Any) -> None:
-    verigator = make(guesses="12/24h", sends="1/24h")
+    verigator = make(guesses="50/24h", sends="1/24h")
     path = verigator.user(verigator.service())
     verigator.app(path)
-    for _ in range(2):
+    for _ in range(16):
         start(verigator, path, TOTP)
     with pytest.raises(LimitExceeded) as refused:
         start(verigator, path, TOTP)
-    assert refused.value.detail == "The limit destination_guesses 12/24h is used up."
+    assert refused.value.detail == "The limit destination_guesses 50/24h is used up."
 
 
 def test_a_test_destination_with_an_app_is_a_real_one(make: Any) -> None:
@@ -389,3 +394,82 @@ def test_who_is_deleted_while_the_message_is_sent_leaves_nothing(make: Any, gone
     assert len(messenger.sent) == 1
     (verification,) = verigator.stack.verifications._items.values()
     assert (verification.status, verification.to) == (Status.CANCELED, None)
+
+
+class Gated(FakeMessenger):
+    """A messenger each of whose sends waits until it is let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: SimpleQueue[Event] = SimpleQueue()
+
+    def send(self, order: Order) -> str:
+        gate = Event()
+        self.waiting.put(gate)
+        assert gate.wait(10)
+        return super().send(order)
+
+
+@pytest.mark.parametrize("order", [("earlier", "later"), ("later", "earlier")])
+def test_of_two_starts_at_once_the_later_counts_whichever_is_done_first(
+    make: Any, order: tuple[str, str]
+) -> None:
+    messenger = Gated()
+    verigator = make(providers=[messenger])
+    path = verigator.user(verigator.service())
+    under_way, codes = {}, {}
+    with ThreadPoolExecutor(2) as pool:
+        for name in ("earlier", "later"):
+            done = pool.submit(start, verigator, path)
+            under_way[name] = messenger.waiting.get(timeout=10), done
+            verigator.stack.clock.advance(1)
+        for name in order:
+            gate, done = under_way[name]
+            gate.set()
+            assert done.result(10) == SMS
+            codes[name] = messenger.sent[-1].code
+    assert not check(verigator, path, codes["earlier"]).valid
+    assert check(verigator, path, codes["later"]).valid
+    left = [one.status for one in verigator.stack.verifications._items.values()]
+    # Whoever finds a later one there takes their own away.
+    assert left.count(Status.CANCELED) == (order[0] == "later")
+
+
+def test_who_is_overtaken_is_told_what_the_next_guess_is_about(make: Any) -> None:
+    messenger = Interrupted()
+    verigator = make(providers=[messenger])
+    path = verigator.user(verigator.service())
+    app = verigator.app(path)
+
+    def overtake() -> None:
+        verigator.stack.clock.advance(1)
+        assert start(verigator, path, TOTP) == TOTP
+
+    messenger.meanwhile = overtake
+    assert start(verigator, path, SMS) == TOTP
+    assert check(verigator, path, verigator.shown(app)).valid
+
+
+@pytest.mark.parametrize("cancelable", [True, False])
+@pytest.mark.parametrize("step", ["set_auth", "service"])
+def test_a_start_that_nobody_could_point_to_is_canceled_if_that_can_be(
+    make: Any, step: str, cancelable: bool
+) -> None:
+    messenger = Interrupted()
+    verigator = make(providers=[messenger])
+    path = verigator.user(verigator.service())
+    first = TemporarilyUnavailable("the first")
+
+    def fail() -> None:
+        verigator.services.failing[step] = first
+        if not cancelable:
+            verigator.stack.verifications.failing["cancel"] = TemporarilyUnavailable("the second")
+
+    messenger.meanwhile = fail
+    with pytest.raises(TemporarilyUnavailable) as refused:
+        start(verigator, path)
+    assert refused.value is first
+    (verification,) = verigator.stack.verifications._items.values()
+    kept = (Status.PENDING, NUMBER)
+    expected = (Status.CANCELED, None) if cancelable else kept
+    assert (verification.status, verification.to) == expected

@@ -14,6 +14,7 @@ from verification.errors import (
 )
 from verification.operations import services
 from verification.operations.services import Manage
+from verification.operations.start import StartCommand
 
 from tests.fakes.calls import SHOP
 from tests.fakes.clock import plenty
@@ -126,6 +127,26 @@ def test_a_deleted_user_leaves_none_of_their_verifications_and_all_of_others(
     manage.delete_user(SHOP.id, user.service_id, user.id, plenty)
     kept = [(Status.PENDING, TO.value)]
     assert left(verigator) == [(Status.CANCELED, None), *kept, *2 * [(Status.CANCELED, None)]]
+
+
+def test_a_deletion_leaves_alone_what_the_client_itself_calls_so(
+    verigator: FakeVerigator, manage: Manage
+) -> None:
+    user = user_of(manage, service_of(manage))
+    command = StartCommand(
+        client=SHOP,
+        to=TO,
+        channel=Channel.SMS,
+        code_length=6,
+        validity=300,
+        max_attempts=5,
+        max_sends=1,
+        request=b"",
+        reference=user.id,
+    )
+    verigator.stack.start(command, plenty)
+    manage.delete_user(SHOP.id, user.service_id, user.id, plenty)
+    assert left(verigator) == [(Status.PENDING, TO.value)]
 
 
 def test_a_deletion_reads_all_pages(
@@ -251,13 +272,42 @@ def test_a_deletion_stops_in_time_and_is_finished_by_repeating_it(
     service = service_of(manage)
     for n in range(30):
         user_of(manage, service, f"user {n}")
-    spent = iter(range(10_000, 0, -250))
+    spent = iter(range(16_000, 0, -250))
     with pytest.raises(TemporarilyUnavailable) as refused:
         manage.delete_service(SHOP.id, service, lambda: next(spent))
-    assert refused.value.detail == "Not all users of the service are deleted yet: repeat it."
+    assert refused.value.detail == "Not everything is deleted yet: repeat it."
     assert 0 < len(verigator.services.users(service, 100)) < 30
+    # Nobody sees the service any more, but who runs the stack.
+    warned = ("warn", "service_not_deleted_yet", {"service_id": service})
+    assert verigator.stack.telemetry.events.count(warned) == 1
     manage.delete_service(SHOP.id, service, plenty)
     assert verigator.services.users(service, 100) == []
+    assert verigator.stack.telemetry.events.count(warned) == 1
+
+
+@pytest.mark.parametrize(("pages", "steps"), [(1, 5), (3, 9)])
+def test_a_deletion_stops_in_time_among_the_verifications_of_one_user(
+    verigator: FakeVerigator,
+    manage: Manage,
+    monkeypatch: pytest.MonkeyPatch,
+    pages: int,
+    steps: int,
+) -> None:
+    monkeypatch.setattr(services, "_PAGE", 10 // pages)
+    user = user_of(manage, service_of(manage))
+    for _ in range(10):
+        start(verigator, user)
+    looks = iter(range(steps))
+    with pytest.raises(TemporarilyUnavailable) as refused:
+        manage.delete_user(
+            SHOP.id, user.service_id, user.id, lambda: 3_000 if next(looks, None) is not None else 0
+        )
+    assert refused.value.detail == "Not everything is deleted yet: repeat it."
+    gone = left(verigator).count((Status.CANCELED, None))
+    assert 0 < gone < 10
+    assert manage.user(SHOP.id, user.service_id, user.id)
+    manage.delete_user(SHOP.id, user.service_id, user.id, plenty)
+    assert left(verigator) == 10 * [(Status.CANCELED, None)]
 
 
 def test_another_clients_service_is_not_closed(manage: Manage) -> None:
@@ -273,15 +323,17 @@ def names(users: Sequence[User]) -> list[str]:
 
 def test_names_are_taken_once_in_each_service(manage: Manage) -> None:
     first, second = service_of(manage), service_of(manage, fqdn="second.example")
-    user_of(manage, first)
-    with pytest.raises(AlreadyExists):
+    user = user_of(manage, first)
+    with pytest.raises(AlreadyExists) as refused:
         user_of(manage, first)
+    assert refused.value.detail == f"There is one of that name: {user.id}."
     user_of(manage, second)
     assert names(manage.users(SHOP.id, first)) == names(manage.users(SHOP.id, second)) == ["ann"]
 
 
 def test_a_host_name_is_taken_once_by_each_client(manage: Manage) -> None:
-    service_of(manage)
-    with pytest.raises(AlreadyExists):
+    service = service_of(manage)
+    with pytest.raises(AlreadyExists) as refused:
         service_of(manage)
+    assert refused.value.detail == f"There is one of that name: {service}."
     service_of(manage, OTHER.id)

@@ -1,4 +1,4 @@
-"""Services in DynamoDB: what the engines of the contract tests never answer by themselves."""
+"""Services and apps in DynamoDB: what the contract tests' engines never answer by themselves."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +11,7 @@ from verification.domain.destination import Destination
 from verification.domain.services import Auth, Service, User
 from verification.domain.verification import Channel
 from verification.errors import AlreadyExists, TemporarilyUnavailable, UserNotFound
+from verification.storage.apps import DynamoDbApps
 from verification.storage.services import DynamoDbServices
 
 from tests.fakes.clock import plenty
@@ -26,6 +27,7 @@ USER = User(
     totp_nonce=b"n" * 16,
     totp_pending=b"p" * 16,
 )
+AUTH = Auth("v", Channel.SMS, 2)
 SERVICE_ITEM = {
     "pk": {"S": "S#service"},
     "sk": {"S": "S"},
@@ -44,28 +46,28 @@ USER_ITEM = {
     "created_at": {"N": "1"},
 }
 
-type Act = Callable[[DynamoDbServices], object]
+type Act = Callable[["Table"], object]
 
 UPDATES: dict[str, Act] = {
-    "close": lambda t: t.close("shop", "service"),
-    "set_auth": lambda t: t.set_auth(USER, Auth("v", Channel.SMS)),
-    "enrol": lambda t: t.enrol(USER, b"n" * 16),
-    "confirm": lambda t: t.confirm(USER, 1),
-    "spend": lambda t: t.spend(USER, 1, "owner"),
-    "remove": lambda t: t.remove(USER),
+    "close": lambda t: t.services.close("shop", "service"),
+    "set_auth": lambda t: t.services.set_auth(USER, AUTH),
+    "enrol": lambda t: t.apps.enrol(USER, b"n" * 16),
+    "confirm": lambda t: t.apps.confirm(USER, 1),
+    "spend": lambda t: t.apps.spend(USER, 1, "owner"),
+    "remove": lambda t: t.apps.remove(USER),
 }
 # With how many writes each has.
 TRANSACTIONS: dict[str, tuple[Act, int]] = {
-    "create_service": (lambda t: t.create_service(SERVICE, plenty), 2),
-    "delete_service": (lambda t: t.delete_service(SERVICE, plenty), 2),
-    "create_user": (lambda t: t.create_user(USER, plenty), 3),
-    "delete_user": (lambda t: t.delete_user(USER, plenty), 2),
+    "create_service": (lambda t: t.services.create_service(SERVICE, plenty), 2),
+    "delete_service": (lambda t: t.services.delete_service(SERVICE, plenty), 2),
+    "create_user": (lambda t: t.services.create_user(USER, plenty), 3),
+    "delete_user": (lambda t: t.services.delete_user(USER, plenty), 2),
 }
 READS: dict[str, tuple[Act, str]] = {
-    "service": (lambda t: t.service("service"), "get_item"),
-    "user": (lambda t: t.user("service", "user"), "get_item"),
-    "users": (lambda t: t.users("service", 10), "query"),
-    "delete_users": (lambda t: t.delete_users([USER]), "batch_write_item"),
+    "service": (lambda t: t.services.service("service"), "get_item"),
+    "user": (lambda t: t.services.user("service", "user"), "get_item"),
+    "users": (lambda t: t.services.users("service", 10), "query"),
+    "delete_users": (lambda t: t.services.delete_users([USER]), "batch_write_item"),
 }
 
 
@@ -76,7 +78,8 @@ class Table:
         client = make_client("dynamodb", attempts=1)
         self.stub = Stubber(client)
         self.stub.activate()
-        self.table = DynamoDbServices(client, "directory")
+        self.services: DynamoDbServices = DynamoDbServices(client, "directory")
+        self.apps: DynamoDbApps = DynamoDbApps(client, "directory")
         self.waits: list[float] = []
         monkeypatch.setattr("time.sleep", self.waits.append)
 
@@ -104,11 +107,11 @@ def test_a_write_that_meets_transactions_is_repeated_and_gives_up_at_last(
 ) -> None:
     stubbed.stub.add_client_error("update_item", "TransactionConflictException")
     stubbed.stub.add_response("update_item", {"Attributes": SERVICE_ITEM})
-    UPDATES[write](stubbed.table)
+    UPDATES[write](stubbed)
     for _ in range(6):
         stubbed.stub.add_client_error("update_item", "TransactionConflictException")
     with pytest.raises(TemporarilyUnavailable):
-        UPDATES[write](stubbed.table)
+        UPDATES[write](stubbed)
     stubbed.stub.assert_no_pending_responses()
     assert len(stubbed.waits) == 7
     assert all(0 <= wait <= 0.5 for wait in stubbed.waits)
@@ -124,7 +127,7 @@ def test_a_transaction_in_the_way_of_another_is_repeated(
     stubbed.cancel_transaction(*["None"] * (writes - 1), code)
     stubbed.stub.add_client_error("transact_write_items", "TransactionInProgressException")
     stubbed.stub.add_response("transact_write_items", {})
-    act(stubbed.table)
+    act(stubbed)
     assert len(stubbed.waits) == 3
     stubbed.stub.assert_no_pending_responses()
 
@@ -132,7 +135,7 @@ def test_a_transaction_in_the_way_of_another_is_repeated(
 def test_a_transaction_leaves_time_for_the_answer(stubbed: Table) -> None:
     stubbed.cancel_transaction("TransactionConflict", "None")
     with pytest.raises(TemporarilyUnavailable):
-        stubbed.table.create_service(SERVICE, lambda: 999)
+        stubbed.services.create_service(SERVICE, lambda: 999)
     assert stubbed.waits == []
 
 
@@ -141,7 +144,7 @@ def test_a_transaction_that_is_wrong_is_a_fault_of_ours(stubbed: Table, transact
     act, writes = TRANSACTIONS[transaction]
     stubbed.cancel_transaction("ValidationError", *["None"] * (writes - 1))
     with pytest.raises(ValueError, match="ValidationError"):
-        act(stubbed.table)
+        act(stubbed)
 
 
 @pytest.mark.parametrize("write", [*UPDATES, *TRANSACTIONS, *READS])
@@ -154,30 +157,40 @@ def test_a_table_out_of_reach_is_told(stubbed: Table, write: str) -> None:
         act, operation = READS[write]
     stubbed.stub.add_client_error(operation, "InternalServerError", http_status_code=500)
     with pytest.raises(TemporarilyUnavailable):
-        act(stubbed.table)
+        act(stubbed)
 
 
 def test_a_service_that_was_put_before_its_answer_got_lost_is_made(stubbed: Table) -> None:
     own = failed(service_id={"S": SERVICE.id})
     stubbed.stub.add_client_error("transact_write_items", "TransactionInProgressException")
     stubbed.cancel_transaction(own, failed(**SERVICE_ITEM))
-    stubbed.table.create_service(SERVICE, plenty)
-    stubbed.cancel_transaction(failed(service_id={"S": "another"}), "None")
-    with pytest.raises(AlreadyExists):
-        stubbed.table.create_service(SERVICE, plenty)
+    stubbed.services.create_service(SERVICE, plenty)
+    another = failed(service_id={"S": "another"}, client_id={"S": SERVICE.client_id})
+    stubbed.cancel_transaction(another, "None")
+    with pytest.raises(AlreadyExists) as refused:
+        stubbed.services.create_service(SERVICE, plenty)
+    assert refused.value.detail == "There is one of that name: another."
 
 
 def test_a_user_who_was_put_before_the_answer_got_lost_is_made(stubbed: Table) -> None:
     own = failed(user_id={"S": USER.id})
     stubbed.stub.add_client_error("transact_write_items", "TransactionInProgressException")
     stubbed.cancel_transaction("None", own, failed(**USER_ITEM))
-    stubbed.table.create_user(USER, plenty)
-    stubbed.cancel_transaction("None", failed(user_id={"S": "another"}), "None")
-    with pytest.raises(AlreadyExists):
-        stubbed.table.create_user(USER, plenty)
+    stubbed.services.create_user(USER, plenty)
+    another = failed(user_id={"S": "another"}, client_id={"S": USER.client_id})
+    stubbed.cancel_transaction("None", another, "None")
+    with pytest.raises(AlreadyExists) as refused:
+        stubbed.services.create_user(USER, plenty)
+    assert refused.value.detail == "There is one of that name: another."
+    # DynamoDB need not name every condition that failed: that the service is another client's, say.
+    others = failed(user_id={"S": "another"}, client_id={"S": "other"})
+    stubbed.cancel_transaction("None", others, "None")
+    with pytest.raises(AlreadyExists) as refused:
+        stubbed.services.create_user(USER, plenty)
+    assert refused.value.detail == ""
     stubbed.cancel_transaction("ConditionalCheckFailed", own, "None")
     with pytest.raises(UserNotFound):
-        stubbed.table.create_user(USER, plenty)
+        stubbed.services.create_user(USER, plenty)
 
 
 def page_of(users: int, more: bool) -> dict[str, Any]:
@@ -199,7 +212,7 @@ def test_pages_of_users_are_read_until_there_are_enough(
     rest = {"Limit": limit - 3, "ExclusiveStartKey": page_of(0, more=True)["LastEvaluatedKey"]}
     stubbed.stub.add_response("query", page_of(found - 3, more=limit < 7), asked | rest)
     bare = replace(USER, totp_nonce=None, totp_pending=None)
-    assert stubbed.table.users("service", limit) == [bare] * found
+    assert stubbed.services.users("service", limit) == [bare] * found
     stubbed.stub.assert_no_pending_responses()
 
 
@@ -219,25 +232,25 @@ def test_what_a_batch_left_is_deleted_and_names_go_before_users(stubbed: Table) 
     ):
         answer = {"UnprocessedItems": unprocessed}
         stubbed.stub.add_response("batch_write_item", answer, {"RequestItems": asked})
-    stubbed.table.delete_users(users)
+    stubbed.services.delete_users(users)
     assert len(stubbed.waits) == 1
     stubbed.stub.assert_no_pending_responses()
 
 
 def test_a_batch_that_is_never_done_whole_gives_up(stubbed: Table) -> None:
-    for _ in range(8):
+    for _ in range(6):
         answer = {"UnprocessedItems": deletions("I#ann")}
         stubbed.stub.add_response("batch_write_item", answer, {"RequestItems": ANY})
     with pytest.raises(TemporarilyUnavailable):
-        stubbed.table.delete_users([USER])
+        stubbed.services.delete_users([USER])
     stubbed.stub.assert_no_pending_responses()
 
 
 def test_a_refusal_is_no_reason_to_repeat(stubbed: Table) -> None:
     stubbed.stub.add_client_error("update_item", "ConditionalCheckFailedException")
-    assert stubbed.table.set_auth(USER, Auth("v", Channel.SMS)) is False
+    assert stubbed.services.set_auth(USER, AUTH) is None
     stubbed.stub.add_client_error("update_item", "ConditionalCheckFailedException")
-    assert stubbed.table.close("shop", "service") is None
+    assert stubbed.services.close("shop", "service") is None
     stubbed.cancel_transaction("ConditionalCheckFailed", "None")
-    assert stubbed.table.delete_user(USER, plenty) is False
+    assert stubbed.services.delete_user(USER, plenty) is False
     assert stubbed.waits == []

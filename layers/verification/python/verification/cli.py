@@ -23,10 +23,16 @@ from .api.fields import LOCALE
 from .api.senders import check_sender
 from .catalogue import SET_BY_TEMPLATE, WrongSettings, read_settings
 from .domain.codes import hash_destination
-from .domain.identifiers import make_token, parse_id
+from .domain.identifiers import VerificationId, make_token, parse_id
 from .domain.policy import Client, Profile
-from .domain.verification import Channel
-from .errors import ConfigurationError, InvalidFields, ProviderError, TemporarilyUnavailable
+from .domain.verification import Channel, Verification
+from .errors import (
+    ConfigurationError,
+    InvalidFields,
+    ProviderError,
+    TemporarilyUnavailable,
+    UserNotFound,
+)
 from .providers.verigator import create_service
 from .settings import Settings
 from .storage import table
@@ -40,8 +46,10 @@ from .storage.directory import (
     write_secret,
 )
 from .storage.secrets import StoredIdentityKey
+from .storage.services import read_service
 from .storage.verifications import DynamoDbVerifications
-from .telemetry import mask
+from .telemetry import Telemetry, mask
+from .wiring import Stack
 
 SECRET_BYTES = 32
 DEFAULT_STACK = "serverless-verify"
@@ -50,6 +58,19 @@ _PATIENCE = 30_000  # milliseconds, with a vendor
 
 class CommandError(Exception):
     """What the operator asked for cannot be done; the message says why."""
+
+
+class _OnStderr(Telemetry):
+    """Tells the operator what went wrong, where a function would log it; nothing is counted."""
+
+    def warn(self, event: str, **fields: str | int) -> None:
+        print(event, *(f"{name}={value}" for name, value in fields.items()), file=sys.stderr)
+
+    def canceled(self, verification_id: VerificationId) -> None:
+        """Nothing: that was asked for."""
+
+    def verifier_failed(self, verification: Verification, error: ProviderError) -> None:
+        print(f"{error.provider} was not told of a deletion: {error.vendor_code}", file=sys.stderr)
 
 
 def create(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -141,13 +162,44 @@ def allow(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def revoke_devices(arguments: argparse.Namespace) -> dict[str, Any]:
     """Trust no device of a client for a number any more: the next start there needs a code."""
-    directory = _output(arguments, "DirectoryTableName")
-    own = table.client_key(arguments.client)
-    if "Item" not in _dynamodb().get_item(TableName=directory, Key=own, ConsistentRead=True):  # else a typing error would look like "none to revoke"
-        raise CommandError(f"There is no client {arguments.client}.")
+    _check_client(arguments)
     key = StoredIdentityKey(_secrets_manager(), _output(arguments, "IdentityKeySecretArn"))
     devices = DynamoDbDevices(_dynamodb(), _table_name(arguments, "Sessions"))
     return {"revoked": devices.forget(arguments.client, hash_destination(key(), arguments.to))}
+
+
+def list_services(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """List the services of a client, those that are deleted in part among them."""
+    _check_client(arguments)
+    pages = _dynamodb().get_paginator("scan").paginate(TableName=_directory(arguments))
+    items = [item for page in pages for item in page["Items"] if item["sk"]["S"] == "S"]
+    services = [(read_service(item), "closed" in item) for item in items]
+    return [
+        {"id": one.id, "fqdn": one.fqdn, "name": one.name, "deleted_in_part": closed}
+        for one, closed in services
+        if one.client_id == arguments.client
+    ]
+
+
+def delete_service(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Delete a service of a client, with its users and their numbers; again goes on with it."""
+    stack = Stack(
+        {
+            "DIRECTORY_TABLE": _directory(arguments),
+            "SESSIONS_TABLE": _output(arguments, "SessionsTableName"),
+            "IDENTITY_KEY_SECRET": _output(arguments, "IdentityKeySecretArn"),
+            "PROVIDERS_SECRET": _providers_secret(arguments),
+        }
+    )
+    stack.telemetry = _OnStderr()
+    manage = stack.manage_services()
+    try:
+        manage.delete_service(arguments.client, arguments.service, lambda: _PATIENCE)
+    except UserNotFound:
+        raise CommandError(
+            f"The client {arguments.client} has no service {arguments.service}."
+        ) from None
+    return {"deleted": arguments.service}
 
 
 def show_sandbox(arguments: argparse.Namespace) -> list[dict[str, Any]]:
@@ -296,6 +348,18 @@ def _clients(name: str) -> Iterator[tuple[table.Item, ClientRecord]]:
             yield item, read_client(item, "")
 
 
+def _check_client(arguments: argparse.Namespace) -> None:
+    """Stop at a typing error, which would look like a client that has nothing."""
+    own = table.client_key(arguments.client)
+    answer = _dynamodb().get_item(TableName=_directory(arguments), Key=own, ConsistentRead=True)
+    if "Item" not in answer:
+        raise CommandError(f"There is no client {arguments.client}.")
+
+
+def _directory(arguments: argparse.Namespace) -> str:
+    return _output(arguments, "DirectoryTableName")
+
+
 def _table_name(arguments: argparse.Namespace, which: str = "Directory") -> str:
     return str(arguments.table) if arguments.table else _output(arguments, f"{which}TableName")
 
@@ -433,6 +497,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     revoking.add_argument("client")
     revoking.add_argument("--to", type=_destination, required=True)
+    services = commands.add_parser("services", help="What clients of Verigator's API registered.")
+    actions = services.add_subparsers(required=True, metavar="ACTION")
+    add("list", list_services, actions).add_argument("client")
+    deleting = add("delete", delete_service, actions)
+    deleting.add_argument("client")
+    deleting.add_argument("service", help="its id")
     add("sandbox", show_sandbox).add_argument("--to", type=_destination, required=True)
     return parser
 

@@ -185,7 +185,7 @@ class MaxSendsReached(ServiceError):
 
 
 class AlreadyExists(ServiceError):
-    """A service or a user of that name is there."""
+    """A service or a user of that name is there; `detail` ends with its id, for its owner."""
 
     code, status, title = "already_exists", 409, "There is one of that name"
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .operations.services import Manage
     from .operations.start import Start
     from .operations.totp import AppChecker, Enrol
+    from .storage.apps import DynamoDbApps
     from .storage.services import DynamoDbServices
     from .storage.watches import SqsWatches
 
@@ -170,12 +171,19 @@ class Stack:
     def manage_services(self) -> "Manage":
         from .operations.services import Manage
 
-        return Manage(self._services, self.delete(), self.lookup(), clock, os.urandom)
+        return Manage(
+            services=self._services,
+            delete=self.delete(),
+            lookup=self.lookup(),
+            telemetry=self.telemetry,
+            clock=clock,
+            random=os.urandom,
+        )
 
     def start_auth(self) -> "StartAuth":
         from .operations.auth import StartAuth
 
-        return StartAuth(self._services, self.start(), self.delete(), os.urandom)
+        return StartAuth(self._services, self.start(), self.delete(), clock, os.urandom)
 
     def check_auth(self) -> "CheckAuth":
         from .operations.auth import CheckAuth
@@ -188,7 +196,7 @@ class Stack:
 
         return Enrol(
             services=self._services,
-            apps=self._services,
+            apps=self._apps,
             identity_key=self._identity_key,
             code_at=code_at,
             clock=clock,
@@ -264,6 +272,12 @@ class Stack:
 
         return DynamoDbServices(self._dynamodb, self._settings.required("DIRECTORY_TABLE"))
 
+    @functools.cached_property
+    def _apps(self) -> "DynamoDbApps":
+        from .storage.apps import DynamoDbApps
+
+        return DynamoDbApps(self._dynamodb, self._settings.required("DIRECTORY_TABLE"))
+
     def _verifier(self, name: str) -> "Checker":
         return self._app_checker if name == OWN_APP else self._catalogue.verifier(name)
 
@@ -273,7 +287,7 @@ class Stack:
         from .operations.totp import AppChecker
         from .providers.totp import code_at
 
-        return AppChecker(self._services, lambda: self._identity_key(), code_at, clock)
+        return AppChecker(self._services, self._apps, lambda: self._identity_key(), code_at, clock)
 
     @functools.cached_property
     def _sender(self) -> "Sender":

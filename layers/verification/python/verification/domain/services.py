@@ -45,10 +45,15 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """The verification that a user's next guess is about, and whether an app shows its codes."""
+    """The verification that a user's next guess is about, and whether an app shows its codes.
+
+    Args:
+        started_at: epoch milliseconds; of two the later one counts.
+    """
 
     verification_id: str
     method: Channel
+    started_at: int
 
 
 @dataclass(frozen=True, slots=True)

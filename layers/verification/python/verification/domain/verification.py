@@ -191,6 +191,7 @@ class Verification:
     locale: str | None = None
     purpose: str | None = None
     reference: str | None = None
+    user: str | None = None  # of a service: by this they are found when the user is deleted
     sender: str | None = None
     flash: bool = False  # shown at once, and not kept by most phones
     voice: str | None = None  # male or female, where a provider has both

@@ -9,7 +9,7 @@ from ..domain.services import Auth, Service, User, is_id, make_id
 from ..errors import InvalidRequest, NotFound, TemporarilyUnavailable, UserNotFound
 from .delete import Delete
 from .lookup import Lookup
-from .ports import Clock, Random, Remaining
+from .ports import Clock, Random, Remaining, Telemetry
 
 MAX_LISTED = 10_000  # users
 
@@ -75,8 +75,12 @@ class Services(Protocol):
         """Delete some users of a closed service."""
         ...
 
-    def set_auth(self, user: User, auth: Auth) -> bool:
-        """Let a user's next guess be about this verification; false when they are gone."""
+    def set_auth(self, user: User, auth: Auth) -> Auth | None:
+        """Let a user's next guess be about this verification, if none was started later.
+
+        Returns:
+            What it is about now: this one, or the later one; None when the user is gone.
+        """
         ...
 
 
@@ -133,6 +137,7 @@ class Manage:
     services: Services
     delete: Delete
     lookup: Lookup
+    telemetry: Telemetry
     clock: Clock
     random: Random
 
@@ -140,7 +145,7 @@ class Manage:
         """Make a service.
 
         Raises:
-            AlreadyExists: the client has one of that host name.
+            AlreadyExists: the client has one of that host name; it says which.
         """
         service = Service(make_id(self.random(16)), client_id, fqdn, name, self.clock())
         self.services.create_service(service, remaining)
@@ -154,20 +159,20 @@ class Manage:
 
         Raises:
             TemporarilyUnavailable: nobody sees the service any more, but some of its users are
-                still there.
+                still there; the log names it.
         """
         service = self.services.close(client_id, service_id) if is_id(service_id) else None
         if service is None:
             raise UserNotFound
-        while users := self.services.users(service_id, _BATCH):
-            for user in users:
-                if remaining() < _ROOM:
-                    raise TemporarilyUnavailable(
-                        "Not all users of the service are deleted yet: repeat it.", retry_after=1
-                    )
-                self._forget(user, remaining)
-            self.services.delete_users(users)
-        self.services.delete_service(service, remaining)
+        try:
+            while users := self.services.users(service_id, _BATCH):
+                for user in users:
+                    self._forget(user, remaining)
+                self.services.delete_users(users)
+            self.services.delete_service(service, remaining)
+        except TemporarilyUnavailable:
+            self.telemetry.warn("service_not_deleted_yet", service_id=service_id)
+            raise
 
     def create_user(
         self,
@@ -180,7 +185,7 @@ class Manage:
         """Make a user.
 
         Raises:
-            AlreadyExists: the service has one of that `id_in_service`.
+            AlreadyExists: the service has one of that `id_in_service`; it says who.
         """
         if not is_id(service_id):
             raise UserNotFound
@@ -219,16 +224,32 @@ class Manage:
     def _forget(self, user: User, remaining: Remaining) -> None:
         """Cancel the user's verifications: the last one, and those before it that are still there.
 
-        The last one first: the list may not have it yet.
+        Those before are found by an index, which may not have what was started a moment ago.
+
+        Raises:
+            TemporarilyUnavailable: the time is up, or the table is out of reach.
         """
+        _leave_room(remaining)
         if user.auth:
             cancel(self.delete, user.client_id, user.auth.verification_id, remaining)
         cursor: str | None = None
         while True:
+            _leave_room(remaining)
             page = self.lookup.list(user.client_id, user.to.value, _PAGE, cursor)
             for verification in (record.verification for record in page.records):
-                if verification.reference == user.id:  # the number may be others' too
+                if verification.user == user.id:  # the number may be others' too
+                    _leave_room(remaining)
                     cancel(self.delete, user.client_id, str(verification.id), remaining)
             cursor = page.cursor
             if cursor is None:
                 return
+
+
+def _leave_room(remaining: Remaining) -> None:
+    """Stop a deletion in time.
+
+    Raises:
+        TemporarilyUnavailable: too little is left for another step.
+    """
+    if remaining() < _ROOM:
+        raise TemporarilyUnavailable("Not everything is deleted yet: repeat it.", retry_after=1)

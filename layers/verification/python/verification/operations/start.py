@@ -70,7 +70,7 @@ class StartCommand:
             another request under the same key.
         automatic_sends: how many sends nobody has to ask for; those that `max_sends` leaves.
         test_code: verifies it, and nothing is sent.
-        sender, flash, voice, device: see Verification.
+        user, sender, flash, voice, device: see Verification.
     """
 
     client: Client
@@ -94,6 +94,7 @@ class StartCommand:
     locale: str | None = None
     purpose: str | None = None
     reference: str | None = None
+    user: str | None = None
     idempotency_key: str | None = None
 
 
@@ -206,6 +207,7 @@ class Start:
             locale=command.locale or command.client.profile.locale,
             purpose=command.purpose,
             reference=command.reference,
+            user=command.user,
             sender=command.sender,
             flash=command.flash,
             voice=command.voice,

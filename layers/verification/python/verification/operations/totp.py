@@ -30,10 +30,6 @@ class Apps(Protocol):
     Every method raises TemporarilyUnavailable when the table is throttled or out of reach.
     """
 
-    def user(self, service_id: str, user_id: str) -> User | None:
-        """As it was written last."""
-        ...
-
     def enrol(self, user: User, nonce: bytes) -> bool:
         """Let an app wait to be confirmed, in place of another; false when the user is gone."""
         ...
@@ -133,6 +129,7 @@ def _fault(message: str) -> InvalidFields:
 class AppChecker:
     """Checks the codes of authenticator apps; see `ports.Checker`."""
 
+    services: Services
     apps: Apps
     identity_key: IdentityKey
     code_at: CodeAt
@@ -151,7 +148,7 @@ class AppChecker:
         """
         service_id, user_id, owner = ref.split("/")
         try:
-            user = self.apps.user(service_id, user_id)
+            user = self.services.user(service_id, user_id)
             if user is None or user.totp_nonce is None:
                 return Reason.INCORRECT
             seed = derive_seed(self.identity_key(), user, user.totp_nonce)

@@ -1,10 +1,9 @@
-"""Services, their users and the users' apps in DynamoDB; see `operations.services` and `.totp`.
+"""Services and their users in DynamoDB; see `operations.services`.
 
 That a host name or an `id_in_service` is taken once is the business of an item of that name,
 put in the same transaction: there is no read before that two could pass at the same moment.
 """
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,20 +13,20 @@ from ..aws import reaching_aws
 from ..domain.destination import Destination
 from ..domain.services import Auth, Service, User
 from ..domain.verification import Channel
-from ..errors import AlreadyExists, TemporarilyUnavailable, UserNotFound
+from ..errors import AlreadyExists, UserNotFound
 from ..operations.ports import Remaining
 from . import table
-from .writes import CONDITION_FAILED, Writer, delay, is_refused
+from .writes import CONDITION_FAILED, Writer, do_whole, is_refused
 
 # The parts of the conditions, by name.
 _IS_NEW = "attribute_not_exists(pk)"
 _IS_OWN = "client_id = :client"
 _IS_OPEN = "attribute_not_exists(closed)"
 _IS_CLOSED = "attribute_exists(closed)"
+_IS_NOT_OLDER = "(attribute_not_exists(auth_at) OR auth_at <= :at)"
 
 _ROOM = 1_000  # milliseconds that are left after a transaction, for the answer
 _BATCH = 25  # items; DynamoDB takes no more
-_BATCH_TRIES = 8  # of a batch that DynamoDB does in part: about two seconds in all
 
 
 class DynamoDbServices:
@@ -44,20 +43,23 @@ class DynamoDbServices:
         self._writer = Writer(client, table_name)
 
     def create_service(self, service: Service, remaining: Remaining) -> None:
-        named = table.host_name_key(service.client_id, service.fqdn)
+        named = table.host_name_key(service.client_id, service.fqdn) | {
+            "client_id": {"S": service.client_id},
+            "service_id": {"S": service.id},
+        }
         reasons = self._writer.transact(
             [
-                self._put(named | {"service_id": {"S": service.id}}),
+                self._put(named),
                 self._put(_write_service(service)),
             ],
             remaining,
             _ROOM,
         )
-        _refuse_taken(reasons[:1], "service_id", service.id)
+        _refuse_taken(reasons[:1], "service_id", service)
 
     def service(self, service_id: str) -> Service | None:
         item = self._get(table.service_key(service_id))
-        return None if item is None or "closed" in item else _read_service(item)
+        return None if item is None or "closed" in item else read_service(item)
 
     def close(self, client_id: str, service_id: str) -> Service | None:
         try:
@@ -72,7 +74,7 @@ class DynamoDbServices:
             if not is_refused(error):
                 raise
             return None
-        return _read_service(answer["Attributes"])
+        return read_service(answer["Attributes"])
 
     def delete_service(self, service: Service, remaining: Remaining) -> None:
         # When the condition fails another deletion was faster, and the name may be taken anew.
@@ -86,7 +88,10 @@ class DynamoDbServices:
         )
 
     def create_user(self, user: User, remaining: Remaining) -> None:
-        named = table.user_name_key(user.service_id, user.id_in_service)
+        named = table.user_name_key(user.service_id, user.id_in_service) | {
+            "client_id": {"S": user.client_id},
+            "user_id": {"S": user.id},
+        }
         check = {
             "TableName": self._table,
             "Key": table.service_key(user.service_id),
@@ -96,7 +101,7 @@ class DynamoDbServices:
         reasons = self._writer.transact(
             [
                 {"ConditionCheck": check},
-                self._put(named | {"user_id": {"S": user.id}}),
+                self._put(named),
                 self._put(_write_user(user)),
             ],
             remaining,
@@ -104,7 +109,7 @@ class DynamoDbServices:
         )
         if reasons and reasons[0].get("Code") == CONDITION_FAILED:
             raise UserNotFound
-        _refuse_taken(reasons[1:2], "user_id", user.id)
+        _refuse_taken(reasons[1:2], "user_id", user)
 
     def user(self, service_id: str, user_id: str) -> User | None:
         item = self._get(table.user_key(service_id, user_id))
@@ -149,72 +154,37 @@ class DynamoDbServices:
 
     def delete_users(self, users: Sequence[User]) -> None:
         # Names first: after a crash the users are still there, to be deleted with their names.
-        self._delete_batch([table.user_name_key(u.service_id, u.id_in_service) for u in users])
-        self._delete_batch([table.user_key(user.service_id, user.id) for user in users])
+        self._delete_all([table.user_name_key(u.service_id, u.id_in_service) for u in users])
+        self._delete_all([table.user_key(user.service_id, user.id) for user in users])
 
-    def set_auth(self, user: User, auth: Auth) -> bool:
-        values = {":id": {"S": auth.verification_id}, ":method": {"S": auth.method}}
-        return self._update(user, "SET verification_id = :id, auth_method = :method", values)
-
-    def enrol(self, user: User, nonce: bytes) -> bool:
-        return self._update(user, "SET totp_pending = :nonce", {":nonce": {"B": nonce}})
-
-    def confirm(self, user: User, step: int) -> bool:
-        nonce = {"B": user.totp_pending}
+    def set_auth(self, user: User, auth: Auth) -> Auth | None:
         try:
             self._writer.update(
                 table.user_key(user.service_id, user.id),
                 UpdateExpression=(
-                    "SET totp_nonce = :nonce, totp_step = :step REMOVE totp_pending, totp_owner"
+                    "SET verification_id = :id, auth_method = :method, auth_at = :at"
                 ),
-                ConditionExpression=f"{_IS_OWN} AND totp_pending = :nonce",
+                ConditionExpression=f"{_IS_OWN} AND {_IS_NOT_OLDER}",
                 ExpressionAttributeValues={
                     ":client": {"S": user.client_id},
-                    ":nonce": nonce,
-                    ":step": {"N": str(step)},
+                    ":id": {"S": auth.verification_id},
+                    ":method": {"S": auth.method},
+                    ":at": {"N": str(auth.started_at)},
                 },
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
             if not is_refused(error):
                 raise
-            # Done before, if the answer to our own write got lost.
             item: Any = error.response.get("Item") or {}
-            return bool(item.get("totp_nonce") == nonce)
-        return True
-
-    def spend(self, user: User, step: int, owner: str) -> bool:
-        return self._update(
-            user,
-            "SET totp_step = :step, totp_owner = :owner",
-            {
-                ":nonce": {"B": user.totp_nonce},
-                ":step": {"N": str(step)},
-                ":owner": {"S": owner},
-            },
-            "totp_nonce = :nonce AND (attribute_not_exists(totp_step) OR totp_step < :step "
-            "OR (totp_step = :step AND totp_owner = :owner))",
-        )
-
-    def remove(self, user: User) -> None:
-        self._update(user, "REMOVE totp_nonce, totp_pending, totp_step, totp_owner", {})
+            return _read_auth(item) if item.get("client_id") == {"S": user.client_id} else None
+        return auth
 
     def _get(self, key: table.Item) -> table.Item | None:
         with reaching_aws():
             answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         found: table.Item | None = answer.get("Item")
         return found
-
-    def _update(
-        self, user: User, expression: str, values: Mapping[str, Any], condition: str = ""
-    ) -> bool:
-        """Change a user, if they are there and the condition holds; whether that was so."""
-        return self._writer.update_if(
-            table.user_key(user.service_id, user.id),
-            UpdateExpression=expression,
-            ConditionExpression=f"{_IS_OWN} AND {condition}" if condition else _IS_OWN,
-            ExpressionAttributeValues={":client": {"S": user.client_id}, **values},
-        )
 
     def _put(self, item: table.Item) -> dict[str, Any]:
         return {
@@ -229,28 +199,27 @@ class DynamoDbServices:
     def _delete(self, key: table.Item, **condition: Any) -> dict[str, Any]:
         return {"Delete": {"TableName": self._table, "Key": key, **condition}}
 
-    def _delete_batch(self, keys: Sequence[table.Item]) -> None:
+    def _delete_all(self, keys: Sequence[table.Item]) -> None:
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
-            left = {self._table: [{"DeleteRequest": {"Key": key}} for key in batch]}
-            tries = 0
-            while left:
-                if tries == _BATCH_TRIES:
-                    raise TemporarilyUnavailable(retry_after=1)
-                if tries:
-                    time.sleep(delay(tries))
-                tries += 1
-                with reaching_aws():
-                    answer = self._client.batch_write_item(RequestItems=left)
-                left = answer.get("UnprocessedItems") or {}
+            do_whole(
+                {self._table: [{"DeleteRequest": {"Key": key}} for key in batch]},
+                lambda left: self._client.batch_write_item(RequestItems=left).get(
+                    "UnprocessedItems"
+                ),
+            )
 
 
-def _refuse_taken(reasons: Sequence[Mapping[str, Any]], name: str, own_id: str) -> None:
+def _refuse_taken(reasons: Sequence[Mapping[str, Any]], name: str, own: Service | User) -> None:
     """Refuse what somebody has; not when that is our own write, whose answer got lost."""
     for reason in reasons:
         item: Mapping[str, Any] = reason.get("Item") or {}
-        if item.get(name) != {"S": own_id}:
+        if item.get(name) == {"S": own.id}:
+            return
+        if item.get("client_id") != {"S": own.client_id}:
             raise AlreadyExists
+        # Who lost the answer to a create learns the id here.
+        raise AlreadyExists(f"There is one of that name: {item[name]['S']}.")
 
 
 def _write_service(service: Service) -> table.Item:
@@ -262,7 +231,7 @@ def _write_service(service: Service) -> table.Item:
     }
 
 
-def _read_service(item: Mapping[str, Any]) -> Service:
+def read_service(item: Mapping[str, Any]) -> Service:
     return Service(
         id=item["pk"]["S"].removeprefix("S#"),
         client_id=item["client_id"]["S"],
@@ -286,9 +255,6 @@ def _write_user(user: User) -> table.Item:
 
 
 def _read_user(item: Mapping[str, Any]) -> User:
-    auth = None
-    if "verification_id" in item:
-        auth = Auth(item["verification_id"]["S"], Channel(item["auth_method"]["S"]))
     return User(
         id=item["sk"]["S"].removeprefix("U#"),
         service_id=item["pk"]["S"].removeprefix("S#"),
@@ -296,7 +262,15 @@ def _read_user(item: Mapping[str, Any]) -> User:
         id_in_service=item["id_in_service"]["S"],
         to=Destination(item["to"]["S"], item.get("country", {}).get("S")),
         created_at=int(item["created_at"]["N"]),
-        auth=auth,
+        auth=_read_auth(item) if "verification_id" in item else None,
         totp_nonce=item.get("totp_nonce", {}).get("B"),
         totp_pending=item.get("totp_pending", {}).get("B"),
+    )
+
+
+def _read_auth(item: Mapping[str, Any]) -> Auth:
+    return Auth(
+        verification_id=item["verification_id"]["S"],
+        method=Channel(item["auth_method"]["S"]),
+        started_at=int(item["auth_at"]["N"]),
     )

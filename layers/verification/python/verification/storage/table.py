@@ -78,6 +78,7 @@ _TYPES = {
     "locale": "S",
     "purpose": "S",
     "reference": "S",
+    "user": "S",
     "sender": "S",
     "flash": "BOOL",
     "voice": "S",
@@ -101,6 +102,7 @@ PERSONAL = (
     "code_mac",
     "last_guess",
     "reference",
+    "user",
     "device",
 )
 

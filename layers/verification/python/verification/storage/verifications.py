@@ -9,7 +9,6 @@ No read before, no write after. The loser is handed the item it lost to, and lea
 """
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,11 +38,10 @@ from ..errors import (
     InvalidFields,
     LimitExceeded,
     NotFound,
-    TemporarilyUnavailable,
 )
 from ..operations.ports import SEND_ROOM, Claim, Page, Remaining, SendId
 from . import table
-from .writes import CONDITION_FAILED, Writer, delay, is_refused
+from .writes import CONDITION_FAILED, Writer, do_whole, is_refused
 
 # The parts of the conditions, by name.
 _IS_OWN = "client_id = :client AND kid = :kid"
@@ -55,7 +53,6 @@ _IS_NO_REPEAT = "(attribute_not_exists(guess_key) OR guess_key <> :key)"
 _IS_AS_SEEN = "sends = :seen_sends AND lease_until = :seen_lease"
 _IS_LIVE = f"{_IS_PENDING} AND {_IS_VALID} AND {_HAS_ATTEMPTS_LEFT} AND {_IS_NOT_VERIFIED}"
 
-_BATCH_TRIES = 6  # of a batch that DynamoDB answers in part
 _ORPHAN_SECONDS = 3_600  # that a report stays whose send is not recorded, now or ever
 _CURSOR = re.compile(f"(?P<created>[0-9]{{1,14}})-(?P<token>{TOKEN})")
 
@@ -182,21 +179,18 @@ class DynamoDbVerifications:
         )
 
     def _read_many(self, tokens: Sequence[str]) -> dict[str, Record]:
+        if not tokens:
+            return {}
         keys = [key(t) for t in tokens for key in (table.verification_key, table.details_key)]
         items: dict[str, list[Mapping[str, Any]]] = {}
-        asked = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
-        tries = 0
-        while asked:
-            if tries == _BATCH_TRIES:
-                raise TemporarilyUnavailable(retry_after=1)
-            if tries:
-                time.sleep(delay(tries))
-            tries += 1
-            with reaching_aws():
-                answer = self._client.batch_get_item(RequestItems=asked)
+
+        def read(asked: Mapping[str, Any]) -> Any:
+            answer = self._client.batch_get_item(RequestItems=asked)
             for item in answer["Responses"].get(self._table, []):
                 items.setdefault(item["pk"]["S"].removeprefix("V#"), []).append(item)
-            asked = answer.get("UnprocessedKeys") or {}
+            return answer.get("UnprocessedKeys")
+
+        do_whole({self._table: {"Keys": keys, "ConsistentRead": True}}, read)
         found = {token: table.read_record(of_token) for token, of_token in items.items()}
         return {token: record for token, record in found.items() if record}
 

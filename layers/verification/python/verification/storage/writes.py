@@ -1,8 +1,8 @@
-"""Conditional writes, repeated for as long as nothing but other writers is in the way."""
+"""Calls that are repeated: writes while only other writers are in the way, and rests of batches."""
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -16,6 +16,7 @@ CONDITION_FAILED = "ConditionalCheckFailed"  # in the reasons of a transaction
 
 _CONFLICT_BASE, _CONFLICT_CAP = 0.02, 0.5  # seconds, between tries after a TransactionConflict
 _UPDATE_TRIES = 6  # of a single write that meets a transaction: about a second in all
+_BATCH_TRIES = 6  # of a batch that DynamoDB does in part: the same
 
 
 class Writer:
@@ -85,6 +86,25 @@ class Writer:
             if codes and not _can_repeat(codes):
                 raise ValueError(f"a transaction was refused: {codes}")
             tries = _wait(tries, remaining, room)
+
+
+def do_whole(batch: Mapping[str, Any], do: Callable[[Mapping[str, Any]], Any]) -> None:
+    """Do a batch, and again what DynamoDB left of it, until nothing is left.
+
+    Args:
+        do: one call; it returns what was left.
+
+    Raises:
+        TemporarilyUnavailable: something was left to the last, or the table is out of reach.
+    """
+    for tries in range(_BATCH_TRIES):
+        if tries:
+            time.sleep(delay(tries))
+        with reaching_aws():
+            batch = do(batch)
+        if not batch:
+            return
+    raise TemporarilyUnavailable(retry_after=1)
 
 
 def is_refused(error: ClientError) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.talking import a_number, call_raw, code_in, operate, start, wrong
-from tests.local.stack import Answer, Stack
+from tests.local.stack import Answer, Stack, handed_out
 
 
 def test_a_phone_number_is_verified(stack: Stack) -> None:
@@ -218,6 +218,7 @@ def test_a_rotated_secret_works_beside_the_old_one_and_a_revoked_one_does_not(
     client = stack.client("rotating")
     table = ("--table", stack.tables["directory"])
     renewed = operate(stack, "rotate", client.client_id, "--overlap", "1h", *table)
+    handed_out.add(renewed["client_secret"])
     fresh = type(client)(client.client_id, renewed["client_secret"])
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, client).status == 200
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, fresh).status == 200

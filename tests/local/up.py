@@ -178,4 +178,5 @@ times in ten minutes.)
 
   curl -s {url}/$ID/verify {headers} -d "{{\\"code\\": \\"$CODE\\"}}"
 
-The whole flow: make demo. Facts for programs: .local/stack.json. Stop: make down."""
+The whole flow: make demo. For your shell: eval "$(make -s env)". For programs: .local/stack.json.
+Stop, and forget all of it: make down."""

@@ -24,7 +24,7 @@ FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 DENIED = ("aws_lambda_powertools.event_handler", "aws_xray_sdk", "boto3")
 # For those alone that call a provider over HTTP.
 HTTP = ("requests", "verification.providers.http")
-SENDERS = ("resend", "start")
+SENDERS = ("messagebird", "messente", "resend", "start", "verigator")
 
 # What Lambda gives every function.
 LAMBDA_ENVIRONMENT = {
@@ -81,7 +81,8 @@ print(Model(email="someone@gmail.com").email)
 
 def logical_id(function: str) -> str:
     """What the template calls the function of a folder."""
-    return f"{function.capitalize()}Function"
+    [name] = (name for name in TRANSFORMED if name.lower() == f"{function}function")
+    return name
 
 
 def run_bare(

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ..domain.services import User
 from . import table
-from .writes import Writer, is_refused
+from .writes import Writer
 
 _IS_OWN = "client_id = :client"
 
@@ -28,27 +26,20 @@ class DynamoDbApps:
 
     def confirm(self, user: User, step: int) -> bool:
         nonce = {"B": user.totp_pending}
-        try:
-            self._writer.update(
-                table.user_key(user.service_id, user.id),
-                UpdateExpression=(
-                    "SET totp_nonce = :nonce, totp_step = :step REMOVE totp_pending, totp_owner"
-                ),
-                ConditionExpression=f"{_IS_OWN} AND totp_pending = :nonce",
-                ExpressionAttributeValues={
-                    ":client": {"S": user.client_id},
-                    ":nonce": nonce,
-                    ":step": {"N": str(step)},
-                },
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if not is_refused(error):
-                raise
-            # Done before, if the answer to our own write got lost.
-            item: Any = error.response.get("Item") or {}
-            return bool(item.get("totp_nonce") == nonce)
-        return True
+        done, item = self._writer.decide(
+            table.user_key(user.service_id, user.id),
+            UpdateExpression=(
+                "SET totp_nonce = :nonce, totp_step = :step REMOVE totp_pending, totp_owner"
+            ),
+            ConditionExpression=f"{_IS_OWN} AND totp_pending = :nonce",
+            ExpressionAttributeValues={
+                ":client": {"S": user.client_id},
+                ":nonce": nonce,
+                ":step": {"N": str(step)},
+            },
+        )
+        # Done before, if the answer to our own write got lost.
+        return done or bool(item and item.get("totp_nonce") == nonce)
 
     def spend(self, user: User, step: int, owner: str) -> bool:
         return self._update(

@@ -7,8 +7,6 @@ put in the same transaction: there is no read before that two could pass at the 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ..aws import reaching_aws
 from ..domain.destination import Destination
 from ..domain.services import Auth, Service, User
@@ -16,7 +14,7 @@ from ..domain.verification import Channel
 from ..errors import AlreadyExists, UserNotFound
 from ..operations.ports import Remaining
 from . import table
-from .writes import CONDITION_FAILED, Writer, do_whole, is_refused
+from .writes import CONDITION_FAILED, Writer, do_whole
 
 # The parts of the conditions, by name.
 _IS_NEW = "attribute_not_exists(pk)"
@@ -62,19 +60,13 @@ class DynamoDbServices:
         return None if item is None or "closed" in item else read_service(item)
 
     def close(self, client_id: str, service_id: str) -> Service | None:
-        try:
-            answer = self._writer.update(
-                table.service_key(service_id),
-                UpdateExpression="SET closed = :true",
-                ConditionExpression=_IS_OWN,
-                ExpressionAttributeValues={":client": {"S": client_id}, ":true": {"BOOL": True}},
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if not is_refused(error):
-                raise
-            return None
-        return read_service(answer["Attributes"])
+        done, item = self._writer.decide(
+            table.service_key(service_id),
+            UpdateExpression="SET closed = :true",
+            ConditionExpression=_IS_OWN,
+            ExpressionAttributeValues={":client": {"S": client_id}, ":true": {"BOOL": True}},
+        )
+        return read_service(item) if done and item else None
 
     def delete_service(self, service: Service, remaining: Remaining) -> None:
         # When the condition fails another deletion was faster, and the name may be taken anew.
@@ -158,27 +150,21 @@ class DynamoDbServices:
         self._delete_all([table.user_key(user.service_id, user.id) for user in users])
 
     def set_auth(self, user: User, auth: Auth) -> Auth | None:
-        try:
-            self._writer.update(
-                table.user_key(user.service_id, user.id),
-                UpdateExpression=(
-                    "SET verification_id = :id, auth_method = :method, auth_at = :at"
-                ),
-                ConditionExpression=f"{_IS_OWN} AND {_IS_NOT_OLDER}",
-                ExpressionAttributeValues={
-                    ":client": {"S": user.client_id},
-                    ":id": {"S": auth.verification_id},
-                    ":method": {"S": auth.method},
-                    ":at": {"N": str(auth.started_at)},
-                },
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if not is_refused(error):
-                raise
-            item: Any = error.response.get("Item") or {}
-            return _read_auth(item) if item.get("client_id") == {"S": user.client_id} else None
-        return auth
+        done, item = self._writer.decide(
+            table.user_key(user.service_id, user.id),
+            UpdateExpression="SET verification_id = :id, auth_method = :method, auth_at = :at",
+            ConditionExpression=f"{_IS_OWN} AND {_IS_NOT_OLDER}",
+            ExpressionAttributeValues={
+                ":client": {"S": user.client_id},
+                ":id": {"S": auth.verification_id},
+                ":method": {"S": auth.method},
+                ":at": {"N": str(auth.started_at)},
+            },
+        )
+        if done:
+            return auth
+        is_own = item and item.get("client_id") == {"S": user.client_id}
+        return _read_auth(item) if item and is_own else None
 
     def _get(self, key: table.Item) -> table.Item | None:
         with reaching_aws():

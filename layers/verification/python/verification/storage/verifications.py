@@ -12,8 +12,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from ..aws import reaching_aws
 from ..domain.identifiers import TOKEN, VerificationId
 from ..domain.limits import Charge
@@ -41,7 +39,7 @@ from ..errors import (
 )
 from ..operations.ports import SEND_ROOM, Claim, Page, Remaining, SendId
 from . import table
-from .writes import CONDITION_FAILED, Writer, do_whole, is_refused
+from .writes import CONDITION_FAILED, Writer, do_whole
 
 # The parts of the conditions, by name.
 _IS_OWN = "client_id = :client AND kid = :kid"
@@ -114,20 +112,14 @@ class DynamoDbVerifications:
         self, guess: Guess, *, alone: bool = False, **update: Any
     ) -> tuple[Verification, Verdict] | None:
         """Do the write that decides a guess; judge it from the item as it is or as it stood."""
-        try:
-            answer = self._writer.update(
-                table.verification_key(guess.id.token),
-                ExpressionAttributeNames={"#status": "status"},
-                ReturnValues="ALL_NEW",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                **update,
-            )
-        except ClientError as error:
-            if not is_refused(error):
-                raise
-            item: Any = error.response.get("Item")
+        done, item = self._writer.decide(
+            table.verification_key(guess.id.token),
+            ExpressionAttributeNames={"#status": "status"},
+            **update,
+        )
+        if not done or not item:
             return self._refused(guess, item, alone=alone)
-        verification = table.read_verification(answer["Attributes"])
+        verification = table.read_verification(item)
         return verification, judge_counted(verification)
 
     @staticmethod
@@ -355,26 +347,22 @@ class DynamoDbVerifications:
         )
 
     def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
-        try:
-            answer = self._writer.update(
-                table.verification_key(verification_id.token),
-                UpdateExpression=f"SET #status = :canceled REMOVE {_names('#p', table.PERSONAL)}",
-                ConditionExpression=_IS_OWN,
-                ExpressionAttributeNames={"#status": "status", **_named("#p", table.PERSONAL)},
-                ExpressionAttributeValues={
-                    ":canceled": {"S": Status.CANCELED},
-                    ":client": {"S": client_id},
-                    ":kid": {"S": verification_id.kid},
-                },
-                ReturnValues="ALL_NEW",
-            )
-        except ClientError as error:
-            if not is_refused(error):
-                raise
+        done, item = self._writer.decide(
+            table.verification_key(verification_id.token),
+            UpdateExpression=f"SET #status = :canceled REMOVE {_names('#p', table.PERSONAL)}",
+            ConditionExpression=_IS_OWN,
+            ExpressionAttributeNames={"#status": "status", **_named("#p", table.PERSONAL)},
+            ExpressionAttributeValues={
+                ":canceled": {"S": Status.CANCELED},
+                ":client": {"S": client_id},
+                ":kid": {"S": verification_id.kid},
+            },
+        )
+        if not done or not item:
             return None
-        if answer["Attributes"].get("detailed"):
+        if item.get("detailed"):
             self._erase_details(verification_id.token)
-        return table.read_verification(answer["Attributes"])
+        return table.read_verification(item)
 
     def _erase_details(self, token: str) -> None:
         # What was recorded of the sends stays: it holds no personal data, and bills are

@@ -47,6 +47,26 @@ class Writer:
             time.sleep(delay(tries))
         raise TemporarilyUnavailable(retry_after=1)
 
+    def decide(self, key: table.Item, **update: Any) -> tuple[bool, Mapping[str, Any] | None]:
+        """Do one write if its condition holds.
+
+        Returns:
+            Whether it did, and the item: as it is now, else as it stood; None where none did.
+        """
+        try:
+            answer = self.update(
+                key,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **update,
+            )
+        except ClientError as error:
+            if not is_refused(error):
+                raise
+            stood: Any = error.response.get("Item")
+            return False, stood
+        return True, answer["Attributes"]
+
     def update_if(self, key: table.Item, **update: Any) -> bool:
         """Do one write if its condition holds; whether it did."""
         try:

@@ -46,6 +46,10 @@ env: $(VENV) ## Print what a shell needs to use the running service: eval "$(mak
 test: build ## Run every test: unit, template, docs, artifacts, integration, end to end.
 	@VERIFY_BUILD_DIR=.aws-sam/build $(PYTHON) -m pytest $(TESTS)
 
+.PHONY: soak
+soak: build ## Run the long form of the tests that have one: fuzz, faults, load. About two hours.
+	@VERIFY_BUILD_DIR=.aws-sam/build $(PYTHON) -m pytest --soak -m soak $(TESTS)
+
 .PHONY: lint
 lint: $(VENV) ## Check style, types and the template.
 	ruff check .

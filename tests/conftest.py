@@ -13,6 +13,8 @@ from tests.local.emulator import REGION, aws
 from tests.local.processes import free_port
 from tests.local.stack import Stack, connect, create_client, wait_until_healthy
 
+pytest_plugins = ["tests.figures"]
+
 TEST_DESTINATION = "+12025550100=123456@2099-12-31"
 # To most places by what the emulator has; each other way of sending has a country of its own.
 ROUTES = (

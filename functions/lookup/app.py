@@ -3,6 +3,7 @@
 from verification.api.events import Answer, Call
 from verification.api.native.lookup import read_list, read_lookup
 from verification.api.native.views import show
+from verification.domain.policy import Scope
 from verification.wiring import Stack, clock
 
 stack = Stack()
@@ -10,12 +11,14 @@ lookup = stack.lookup()
 
 
 def one(call: Call) -> Answer:
+    call.require(Scope.LOOKUP)
     masked = read_lookup(call)
     record = lookup.one(call.client.id, call.verification_id)
     return Answer(200, show(record, clock(), masked=masked))
 
 
 def several(call: Call) -> Answer:
+    call.require(Scope.LOOKUP)
     wanted = read_list(call)
     page = lookup.list(call.client.id, wanted.to, wanted.limit, wanted.cursor)
     shown = [show(record, clock(), masked=wanted.masked) for record in page.records]

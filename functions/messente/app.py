@@ -7,6 +7,7 @@ from verification.api.dialects.messente.pin import read_pin, show_verdict
 from verification.api.dialects.messente.start import read_start, show_started
 from verification.api.events import Answer, Call, LambdaContext
 from verification.api.native.devices import read_revoke
+from verification.domain.policy import Scope
 from verification.wiring import Stack
 
 stack = Stack()
@@ -16,15 +17,18 @@ devices = stack.trusted_devices()
 
 
 def respond_start(call: Call) -> Answer:
+    call.require(Scope.START)
     return Answer(200, show_started(start(*read_start(call), call.remaining)))
 
 
 def respond_pin(call: Call) -> Answer:
+    call.require(Scope.VERIFY)
     _, verdict = verify(*read_pin(call), call.remaining)
     return Answer(200, show_verdict(verdict))
 
 
 def revoke(call: Call) -> Answer:
+    call.require(Scope.DELETE)
     return Answer(200, {"revoked": devices.revoke(call.client.id, read_revoke(call))})
 
 

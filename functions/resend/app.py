@@ -6,6 +6,7 @@ from verification.api.events import Answer, Call, LambdaContext
 from verification.api.native.resend import read_resend
 from verification.api.native.views import show
 from verification.api.queue import is_batch, make_queue_handler
+from verification.domain.policy import Scope
 from verification.wiring import Stack, clock
 
 stack = Stack()
@@ -13,8 +14,9 @@ resend = stack.resend()
 
 
 def respond(call: Call) -> Answer:
+    call.require(Scope.START)
     channel = read_resend(call)
-    record = resend(call.client.id, call.verification_id, channel, call.remaining)
+    record = resend(call.client, call.verification_id, channel, call.remaining)
     return Answer(200, show(record, clock()))
 
 

@@ -3,6 +3,7 @@
 from verification.api.events import Answer, Call
 from verification.api.native.start import read_start
 from verification.api.native.views import show
+from verification.domain.policy import Scope
 from verification.wiring import Stack, clock
 
 stack = Stack()
@@ -10,6 +11,7 @@ start = stack.start()
 
 
 def respond(call: Call) -> Answer:
+    call.require(Scope.START)
     started = start(read_start(call), call.remaining)
     headers = {"Idempotent-Replayed": "true"} if started.replayed else {}
     return Answer(201, show(started.record, clock()), headers)

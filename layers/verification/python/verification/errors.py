@@ -14,6 +14,9 @@
         ├── InvalidRequest            400
         ├── Unauthorized              401
         ├── AddressNotAllowed         403
+        ├── ScopeMissing              403
+        ├── DestinationNotAllowed     403
+        ├── SuspectedFraud            403
         ├── NotFound                  404
         ├── UserNotFound              404
         ├── MethodNotAllowed          405
@@ -23,6 +26,7 @@
         ├── AlreadyExists             409
         ├── InvalidFields             422
         ├── LimitExceeded             429
+        │   └── BudgetSpent           429
         ├── ResendTooEarly            429
         ├── InternalError             500
         ├── DeliveryFailed            502
@@ -88,6 +92,7 @@ class ServiceError(Exception):
         faults: the fields that were refused.
         verification_id: the verification the error speaks of, when the caller may know it.
         allow: the methods that the address takes, after one that it does not.
+        limit: the name of the limit that is used up.
     """
 
     code = "internal_error"
@@ -102,6 +107,7 @@ class ServiceError(Exception):
         faults: Sequence[FieldFault] = (),
         verification_id: str | None = None,
         allow: str | None = None,
+        limit: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -109,6 +115,7 @@ class ServiceError(Exception):
         self.faults = tuple(faults)
         self.verification_id = verification_id
         self.allow = allow
+        self.limit = limit
 
 
 class InvalidJson(ServiceError):
@@ -145,6 +152,24 @@ class AddressNotAllowed(ServiceError):
     """The credentials are right, but this client may not call from there."""
 
     code, status, title = "address_not_allowed", 403, "This client may not call from this address"
+
+
+class ScopeMissing(ServiceError):
+    """The credentials are right, but this client may not do that; `detail` names what it lacks."""
+
+    code, status, title = "scope_missing", 403, "This client may not do this"
+
+
+class DestinationNotAllowed(ServiceError):
+    """This client sends nothing to numbers of that country or kind."""
+
+    code, status, title = "destination_not_allowed", 403, "Nothing is sent to such a number"
+
+
+class SuspectedFraud(ServiceError):
+    """A start looks like SMS pumping; `detail` says by what. It ends by itself."""
+
+    code, status, title = "suspected_fraud", 403, "Sends like this look like fraud just now"
 
 
 class NotFound(ServiceError):
@@ -200,6 +225,12 @@ class LimitExceeded(ServiceError):
     """A limit that outlives one verification is used up; `detail` names it."""
 
     code, status, title = "limit_exceeded", 429, "A limit is used up"
+
+
+class BudgetSpent(LimitExceeded):
+    """What may be sent or spent in a day is; codes that are out can still be verified."""
+
+    code, title = "budget_spent", "The budget of this day is spent"
 
 
 class ResendTooEarly(ServiceError):

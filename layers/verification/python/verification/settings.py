@@ -10,11 +10,20 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from .domain.destination import TestDestination, parse_test_destinations
-from .domain.limits import Limit, Limits, parse_limits
+from .domain.guard import Allowed, Mode, parse_allowed
+from .domain.limits import LimitName, Limits, parse_all_limits
+from .domain.policy import NUMBER_KINDS
 from .domain.routes import Routes, parse_routes
 from .errors import ConfigurationError
 
 _T = TypeVar("_T")
+
+# Without these anybody could guess for ever, or flood a number.
+_NEVER_WITHOUT = (
+    LimitName.DESTINATION_SENDS,
+    LimitName.DESTINATION_GUESSES,
+    LimitName.SHORT_CODE_GUESSES,
+)
 
 _TEST_CODE = re.compile("[0-9]{4,16}")
 _PUBLIC_URL = re.compile(r"https?://[A-Za-z0-9._:-]+(/[A-Za-z0-9._/-]*)?")
@@ -68,16 +77,34 @@ class Settings:
         return days * 86_400
 
     @property
-    def send_limits(self) -> tuple[Limit, ...]:
-        return self._limits("destination_sends", "SEND_LIMITS")
+    def limits(self) -> Limits:
+        limits = self._read("LIMITS", parse_all_limits)
+        if missing := [name for name in _NEVER_WITHOUT if not limits.of(name)]:
+            raise ConfigurationError(f"LIMITS: {missing[0]} is missing.")
+        return limits
 
     @property
-    def limits(self) -> Limits:
-        return Limits(
-            self.send_limits,
-            self._limits("destination_guesses", "GUESS_LIMITS"),
-            self._limits("destination_short_code_guesses", "SHORT_CODE_GUESS_LIMITS"),
-        )
+    def countries(self) -> frozenset[str]:
+        """Those that anything is sent to; empty: all."""
+        return self._words("COUNTRIES", lambda word: bool(_calling_code(word)), "a country")
+
+    @property
+    def refused_kinds(self) -> frozenset[str]:
+        """Kinds of numbers that nothing is sent to."""
+        kinds = f"one of {', '.join(NUMBER_KINDS)}"
+        return self._words("REFUSED_NUMBER_KINDS", lambda word: word in NUMBER_KINDS, kinds)
+
+    @property
+    def guard_mode(self) -> Mode:
+        mode = self.required("GUARD_MODE")
+        if mode not in list(Mode):
+            raise ConfigurationError(f"GUARD_MODE must be one of {', '.join(Mode)}.")
+        return Mode(mode)
+
+    @property
+    def guard_allow(self) -> Allowed:
+        text = self.optional("GUARD_ALLOW")
+        return self._read("GUARD_ALLOW", parse_allowed) if text else Allowed(frozenset())
 
     @functools.cached_property
     def routes(self) -> Routes:
@@ -114,8 +141,11 @@ class Settings:
             raise ConfigurationError("PUBLIC_URL must be an http or https URL without a query.")
         return url and url.rstrip("/")
 
-    def _limits(self, name: str, variable: str) -> tuple[Limit, ...]:
-        return self._read(variable, lambda text: parse_limits(name, text))
+    def _words(self, variable: str, fits: Callable[[str], bool], wanted: str) -> frozenset[str]:
+        words = frozenset((self.optional(variable) or "").split())
+        if wrong := sorted(word for word in words if not fits(word)):
+            raise ConfigurationError(f"{variable}: '{wrong[0]}' is not {wanted}.")
+        return words
 
     def _read(self, variable: str, parse: Callable[[str], _T]) -> _T:
         text = self.required(variable)

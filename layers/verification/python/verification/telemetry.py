@@ -1,6 +1,7 @@
 """Logs and metrics: what happened, never to whom in full, never a code or a key."""
 
 import traceback
+from collections.abc import Sequence
 from types import TracebackType
 
 from aws_lambda_powertools import Logger
@@ -8,7 +9,9 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
 from .domain.destination import Destination
+from .domain.guard import Suspicion
 from .domain.identifiers import VerificationId
+from .domain.limits import Budget
 from .domain.report import Report
 from .domain.verification import Delivery, Outcome, Send, Verdict, Verification
 from .errors import ProviderError, ProviderRefused
@@ -114,6 +117,31 @@ class Telemetry:
         known = {"client_id": client_id, "destination": mask(to.value)}
         self._logger.info("device_trusted", extra=known)
         _count("Trusted", country=to.country or _NO_COUNTRY)
+
+    def suspected(
+        self, verification: Verification, found: Sequence[Suspicion], *, blocked: bool
+    ) -> None:
+        """The guard found that a start looks like fraud."""
+        outcome = "blocked" if blocked else "let_through"
+        self._log("fraud_suspected", verification, reason=",".join(found), outcome=outcome)
+        for suspicion in found:
+            _count("Suspected", reason=suspicion, country=_country(verification))
+        _count("Suspected")  # without a dimension: for the alarm
+
+    def limited(self, limit: str) -> None:
+        """A limit or a budget refused a request."""
+        _count("Limited", limit=limit)
+
+    def budget_nearly_spent(self, budget: Budget) -> None:
+        """Most of what may be sent or spent in this day is."""
+        self.warn(
+            "budget_nearly_spent",
+            limit=budget.limit.name,
+            client_id=budget.subject,
+            percent=budget.percent,
+        )
+        with single_metric(name="BudgetUsed", unit=MetricUnit.Percent, value=budget.percent):
+            pass  # without a dimension: for the alarm
 
     def canceled(self, verification_id: VerificationId) -> None:
         self._logger.info("verification_canceled", extra={"verification_id": str(verification_id)})

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .api.events import Answer
+from .api.events import Answer, LambdaContext
 from .api.handler import Api, Handler, Respond
 from .api.native.http import NativeApi
 from .aws import make_client
@@ -29,16 +29,20 @@ if TYPE_CHECKING:
     from .catalogue import Catalogue
     from .countries import Countries
     from .operations.auth import CheckAuth, StartAuth
+    from .operations.charging import Charging
     from .operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
     from .operations.ports import Checker
     from .operations.report import TakeReport
     from .operations.resend import LookAfter, Resend
+    from .operations.screening import Screening
     from .operations.sending import Sender
     from .operations.services import Manage
     from .operations.start import Start
+    from .operations.tally import Tally
     from .operations.totp import AppChecker, Enrol
     from .storage.apps import DynamoDbApps
     from .storage.services import DynamoDbServices
+    from .storage.tallies import DynamoDbTallies
     from .storage.watches import SqsWatches
 
 
@@ -91,7 +95,8 @@ class Stack:
             sender=self._sender,
             code_keys=self._code_keys,
             identity_key=self._identity_key,
-            limits=self._settings.limits,
+            screening=self._screening,
+            charging=self._charging,
             test_destinations=self._settings.test_destinations,
             retention_seconds=self._settings.retention_seconds,
             telemetry=self.telemetry,
@@ -145,7 +150,7 @@ class Stack:
             verifications=self._verifications,
             watches=self._watches,
             sender=self._sender,
-            send_limits=self._settings.send_limits,
+            charging=self._charging,
             clock=clock,
         )
 
@@ -156,7 +161,8 @@ class Stack:
             verifications=self._verifications,
             watches=self._watches,
             sender=self._sender,
-            send_limits=self._settings.send_limits,
+            charging=self._charging,
+            profiles=self._directory,
             telemetry=self.telemetry,
             clock=clock,
         )
@@ -167,6 +173,20 @@ class Stack:
         return TakeReport(
             self._verifications, self._watches, self._identity_key, self.telemetry, clock
         )
+
+    def stream_handler(self) -> Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]:
+        """A function's answer to the stream of the sessions table."""
+        from .api.stream import make_stream_handler
+        from .storage.stream import read_stream
+
+        return make_stream_handler(self._tally(), read_stream, self.telemetry)
+
+    def _tally(self) -> "Tally":
+        from .operations.tally import Tally
+        from .storage.counters import DynamoDbCounters
+
+        counters = DynamoDbCounters(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+        return Tally(counters, self._tallies, self._identity_key, self.telemetry)
 
     def manage_services(self) -> "Manage":
         from .operations.services import Manage
@@ -224,6 +244,35 @@ class Stack:
     @functools.cached_property
     def _verifications(self) -> DynamoDbVerifications:
         return DynamoDbVerifications(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+
+    @functools.cached_property
+    def _tallies(self) -> "DynamoDbTallies":
+        from .storage.tallies import DynamoDbTallies
+
+        return DynamoDbTallies(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+
+    @functools.cached_property
+    def _screening(self) -> "Screening":
+        from .operations.screening import Screening
+
+        return Screening(
+            countries=self._settings.countries,
+            refused_kinds=self._settings.refused_kinds,
+            mode=self._settings.guard_mode,
+            allowed=self._settings.guard_allow,
+            tallies=self._tallies,
+            identity_key=self._identity_key,
+            telemetry=self.telemetry,
+        )
+
+    @functools.cached_property
+    def _charging(self) -> "Charging":
+        from .operations.charging import Charging
+        from .storage.prices import StoredPrices
+
+        table = self._settings.required("DIRECTORY_TABLE")
+        prices = StoredPrices(self._dynamodb, table, clock)
+        return Charging(self._settings.limits, self._identity_key, self._sender.route, prices)
 
     @functools.cached_property
     def _countries(self) -> "Countries":

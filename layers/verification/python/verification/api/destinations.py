@@ -54,7 +54,7 @@ def _phone(text: str, country: str | None) -> Destination:
         raise _fault("is not a possible phone number: wrong length or country code")
     if len(value) > MAX_E164:  # plans of countries allow more than ITU-T E.164 §6.2.1
         raise _fault("is not a phone number: too long")
-    return Destination(value, _country(number))
+    return Destination(value, _country(number), _kind(number))
 
 
 def _e164(number: phonenumbers.PhoneNumber) -> str:
@@ -67,6 +67,11 @@ def _country(number: phonenumbers.PhoneNumber) -> str | None:
     if country is None and number.country_code is not None:
         country = phonenumbers.region_code_for_country_code(number.country_code)
     return country if country in phonenumbers.SUPPORTED_REGIONS else None
+
+
+def _kind(number: phonenumbers.PhoneNumber) -> str:
+    kind = phonenumbers.number_type(number)
+    return phonenumbers.PhoneNumberType.to_string(kind).lower()
 
 
 def _email(text: str) -> Destination:

@@ -5,8 +5,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ..domain.policy import Client
-from ..errors import AddressNotAllowed, FieldFault, InvalidFields, InvalidRequest, Unauthorized
+from ..domain.policy import Client, Scope
+from ..errors import (
+    AddressNotAllowed,
+    FieldFault,
+    InvalidFields,
+    InvalidRequest,
+    ScopeMissing,
+    Unauthorized,
+)
 from ..operations.ports import Remaining
 
 CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
@@ -56,6 +63,14 @@ class Call:
     agent: str = ""
     url: str = ""
     test: bool = False
+
+    def require(self, scope: Scope) -> None:
+        """
+        Raises:
+            ScopeMissing: the client may not do that.
+        """
+        if not self.client.may(scope):
+            raise ScopeMissing(f"It needs the scope {scope}.")
 
 
 @dataclass(frozen=True)

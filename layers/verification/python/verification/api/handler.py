@@ -77,6 +77,8 @@ class Handler:
                 answer = respond(call)
         except ServiceError as error:
             code, answer = error.code, refuse(error, context.aws_request_id)
+            if error.limit:
+                self._telemetry.limited(error.limit)
         except Exception as crash:  # the last line of defence: API Gateway would show its words
             self._telemetry.crashed("request_crashed", crash)
             code = InternalError.code

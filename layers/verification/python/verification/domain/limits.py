@@ -5,10 +5,52 @@ same moment. Across an edge at most twice the count passes (DESIGN.md, *Limits*)
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RULE = re.compile(r"(?P<count>[0-9]{1,9})/(?P<size>[0-9]{1,5})(?P<unit>[smhd])")
+_MONEY = re.compile(r"[0-9]{1,7}(\.[0-9]{1,4})?")
+_DAY = 86_400
+_PER_DAY = "/day"
+
+# One item takes about a thousand writes a second, and transactions on one item are in each
+# other's way long before. What many destinations count on is spread over shards, none of them
+# so small that chance fills it much before the others.
+_MAX_SHARDS, _SHARD_COUNT = 64, 250
+
+UNITS_OF_MONEY = 10_000  # in one of the currency: a message costs a cent or less
+_USUAL_PRICE = 500  # of these, for one message
+
+
+class LimitName(StrEnum):
+    """What is counted, as callers see it in a 429."""
+
+    DESTINATION_SENDS = "destination_sends"
+    DESTINATION_GUESSES = "destination_guesses"
+    SHORT_CODE_GUESSES = "destination_short_code_guesses"
+    IP_STARTS = "ip_starts"
+    CLIENT_STARTS = "client_starts"
+    COUNTRY_SENDS = "country_sends"
+    PREFIX_SENDS = "prefix_sends"
+    # Budgets: of a day (UTC), in messages or in money.
+    CLIENT_MESSAGES = "client_messages"
+    STACK_MESSAGES = "stack_messages"
+    CLIENT_COST = "client_cost"
+    STACK_COST = "stack_cost"
+
+
+BUDGETS = (
+    LimitName.CLIENT_MESSAGES,
+    LimitName.STACK_MESSAGES,
+    LimitName.CLIENT_COST,
+    LimitName.STACK_COST,
+)
+COSTS = (LimitName.CLIENT_COST, LimitName.STACK_COST)
+# Many destinations count on one of these.
+_SHARED = {LimitName.CLIENT_STARTS, LimitName.COUNTRY_SENDS, LimitName.PREFIX_SENDS, *BUDGETS}
 
 
 class LimitGrammarError(ValueError):
@@ -20,8 +62,9 @@ class Limit:
     """At most `count` in each window of `window` seconds.
 
     Args:
-        name: what is counted, as callers see it in a 429.
+        name: what is counted, see LimitName.
         rule: the limit as it was written, such as `5/10m`.
+        count: messages, guesses or starts; of costs, in UNITS_OF_MONEY.
     """
 
     name: str
@@ -32,14 +75,43 @@ class Limit:
     def __str__(self) -> str:
         return f"{self.name} {self.rule}"
 
+    @property
+    def shards(self) -> int:
+        """How many items count it; each takes its part of `count`."""
+        if self.name not in _SHARED:
+            return 1
+        each = _SHARD_COUNT * (_USUAL_PRICE if self.name in COSTS else 1)
+        return max(1, min(_MAX_SHARDS, self.count // each))
+
+    def part(self, shard: int) -> int:
+        """What one shard may count; together they are `count`."""
+        whole, rest = divmod(self.count, self.shards)
+        return whole + (shard < rest)
+
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """`amount` counted against `limit` for `subject` (a hash: never a destination)."""
+    """`amount` counted against `limit` for `subject` (a hash: never a destination).
+
+    Args:
+        shard: which of the limit's counts it; whoever writes it draws one.
+    """
 
     limit: Limit
     subject: bytes
     amount: int
+    shard: int = 0
+
+    @property
+    def part(self) -> int:
+        """What its shard may count in one window."""
+        return self.limit.part(self.shard)
+
+    def window_key(self, now: int) -> str:
+        """What tells the item that counts it from every other."""
+        shard = f"#{self.shard}" if self.limit.shards > 1 else ""
+        limit = self.limit
+        return f"{limit.name}#{limit.rule}#{self.subject.hex()}#{self.window_index(now)}{shard}"
 
     def window_index(self, now: int) -> int:
         """Which window `now` (epoch milliseconds) falls in."""
@@ -55,16 +127,92 @@ class Charge:
 
     @property
     def _offset(self) -> int:
+        if self.limit.name in BUDGETS:
+            return 0  # the days that bills are made of
         return int.from_bytes(self.subject[:8]) % self.limit.window
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much of a day's budget is spent.
+
+    Args:
+        subject: the client's id, or `stack`.
+        day: counted from 1970 (UTC).
+        used: of it, or of one of its shards.
+        count: what it, or that shard, may use.
+    """
+
+    limit: Limit
+    subject: str
+    day: int
+    used: int
+    count: int
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.used // self.count
+
+
+def read_budget(key: str, used: int) -> Budget:
+    """A budget from the key of one of its windows, see Charge.window_key().
+
+    Raises:
+        ValueError: it is none of a budget.
+    """
+    name, rule, subject, day, *shard = key.split("#")
+    if name not in BUDGETS:
+        raise ValueError(f"{name} is no budget")
+    (limit,) = parse_budget(LimitName(name), rule.removesuffix(_PER_DAY))
+    part = limit.part(int(shard[0]) if shard else 0)
+    return Budget(limit, bytes.fromhex(subject).decode(), int(day), used, part)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits that a start counts against."""
+    """Limits by their names; those of one place have it in theirs, as `country_sends:EE`."""
 
-    sends: tuple[Limit, ...]
-    guesses: tuple[Limit, ...]
-    short_code_guesses: tuple[Limit, ...]
+    rules: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
+
+    def of(self, name: LimitName, place: str | None = None) -> tuple[Limit, ...]:
+        """The limits of this name; of a place, when it has its own."""
+        return self.rules.get(f"{name}:{place}") or self.rules.get(name, ())
+
+    def under(self, own: "Limits") -> "Limits":
+        """These, but where `own` says something else: a client's, under those of the stack."""
+        return Limits({**self.rules, **own.rules}) if own.rules else self
+
+
+def parse_all_limits(text: str) -> Limits:
+    """Read all limits of a stack or a client: `destination_sends=5/10m 10/24h; ip_starts=…`.
+
+    One may have others for some countries: `country_sends=100/1h, EE=5000/1h`. A name with
+    nothing after it has no limit.
+
+    Raises:
+        LimitGrammarError: a name is unknown or there twice, or a limit cannot be read.
+    """
+    rules: dict[str, tuple[Limit, ...]] = {}
+    for entry in filter(None, (part.strip() for part in text.split(";"))):
+        name, _, written = (part.strip() for part in entry.partition("="))
+        if name not in list(LimitName):
+            raise LimitGrammarError(f"'{name}' is none of {', '.join(LimitName)}")
+        for key, limits in _places(LimitName(name), written):
+            if key in rules:
+                raise LimitGrammarError(f"'{key}' is there twice")
+            rules[key] = limits
+    return Limits(rules)
+
+
+def _places(name: LimitName, text: str) -> Iterator[tuple[str, tuple[Limit, ...]]]:
+    if not text:
+        return
+    for part in text.split(","):
+        country, equals, written = (word.strip() for word in part.rpartition("="))
+        if equals and not (name == LimitName.COUNTRY_SENDS and re.fullmatch("[A-Z]{2}", country)):
+            raise LimitGrammarError(f"{name}: '{part.strip()}' is not a limit such as 5/10m")
+        key = f"{name}:{country}" if country else name
+        yield key, parse_budget(name, written) if name in BUDGETS else parse_limits(name, written)
 
 
 def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
@@ -97,3 +245,17 @@ def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
     if not limits:
         raise LimitGrammarError(f"{name}: expected one limit or more, such as 5/10m 10/24h")
     return tuple(limits)
+
+
+def parse_budget(name: LimitName, text: str) -> tuple[Limit, ...]:
+    """Read what may be spent in a day: messages, or money such as `250` or `99.50`.
+
+    Raises:
+        LimitGrammarError: it is no such number, or zero.
+    """
+    is_cost = name in COSTS
+    if not _MONEY.fullmatch(text) or ("." in text and not is_cost) or not Decimal(text):
+        wanted = "an amount of money such as 99.50" if is_cost else "a number of messages"
+        raise LimitGrammarError(f"{name}: '{text}' is not {wanted}")
+    count = int(Decimal(text) * UNITS_OF_MONEY) if is_cost else int(text)
+    return (Limit(name, f"{text}{_PER_DAY}", count, _DAY),)

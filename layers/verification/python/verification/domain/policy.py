@@ -1,6 +1,11 @@
 """The numbers we hold ourselves to, and a client's own policy."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from .guard import Mode
+from .limits import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,33 @@ MAX_DOUBTS = 2  # times that one send may be handed over without our knowing tha
 AUTOMATIC_SENDS = 1  # at most, when `resend_after` is given
 
 
+class Scope(StrEnum):
+    """What a client may do."""
+
+    START = "start"  # and send again, and enrol an app
+    VERIFY = "verify"
+    LOOKUP = "lookup"
+    DELETE = "delete"
+    ADMIN = "admin"  # create and delete services
+
+
+# Kinds of numbers, as phonenumbers calls them; what each costs, or who can have one by the dozen.
+NUMBER_KINDS = (
+    "fixed_line",
+    "mobile",
+    "fixed_line_or_mobile",
+    "toll_free",
+    "premium_rate",
+    "shared_cost",
+    "voip",
+    "personal_number",
+    "pager",
+    "uan",
+    "voicemail",
+    "unknown",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A client's policy; what it does not say comes from the stack's parameters.
@@ -33,10 +65,24 @@ class Profile:
     Args:
         brand: the name in our messages, 1 to 20 characters.
         locale: BCP 47; None chooses by the country of the number.
+        countries: send to numbers of these only; None: as the stack says, empty: to all.
+        refused_kinds: of numbers, see NUMBER_KINDS; None: as the stack says.
+        senders, templates: by country, for requests that name none.
+        limits: in place of the stack's of the same names.
+        guard: None: as the stack says.
+        counts_alone: its sends and starts count against limits of its own, not with those of the
+            other clients to the same destinations.
     """
 
     brand: str
     locale: str | None = None
+    countries: frozenset[str] | None = None
+    refused_kinds: frozenset[str] | None = None
+    senders: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    guard: Mode | None = None
+    counts_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +94,7 @@ class Client:
         direct_invoke: may be named in the payload of a direct invoke.
         networks: may call over HTTPS from there only, such as `192.0.2.0/24`; none: from anywhere.
         senders: may name these only as senders; none: any that fit the channel.
+        scopes: what it may do.
     """
 
     id: str
@@ -56,6 +103,7 @@ class Client:
     direct_invoke: bool = False
     networks: tuple[str, ...] = ()
     senders: tuple[str, ...] = ()
+    scopes: tuple[Scope, ...] = tuple(Scope)
 
     def may_call_from(self, address: str) -> bool:
         """Whether it may call from an address, as the gateway saw it; not from one unreadable."""
@@ -69,6 +117,9 @@ class Client:
         except ValueError:
             return False
         return any(ip in ip_network(network) for network in self.networks)
+
+    def may(self, scope: Scope) -> bool:
+        return scope in self.scopes
 
     def may_send_as(self, sender: str | None) -> bool:
         return sender is None or not self.senders or sender in self.senders

@@ -198,6 +198,10 @@ class Verification:
     device: bytes | None = None  # the hash of whom to trust after a success, see operations.devices
     detailed: bool = False  # whether there are Details beside the item
     test: bool = False
+    suspicions: str | None = None  # of the guard, when it let it through; parted by commas
+    ip: bytes | None = None  # a hash of the address that the client named, for the guard
+    paid: str | None = None  # the windows that its guesses were reserved in, parted by spaces
+    credited: bool = False  # whether those never made were given back
     channels: str | None = None  # to fall back on in this order, parted by commas
     verifier: str | None = None  # the provider whose code counts in place of ours, and
     verifier_ref: str | None = None  # its id for that

@@ -1,13 +1,15 @@
 """What the operations need from outside. `wiring.py` alone builds the real ones."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ..domain.destination import Destination
+from ..domain.guard import Allowed, Seen, Suspicion, Tally, Window
 from ..domain.identifiers import VerificationId
-from ..domain.limits import Charge
+from ..domain.limits import Budget, Charge
 from ..domain.messages import Message
+from ..domain.policy import Profile
 from ..domain.report import Report
 from ..domain.verification import (
     Channel,
@@ -81,6 +83,14 @@ class SendId:
     token: str
     number: int
     began: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A verification before and after a write; None where there was none, or is none any more."""
+
+    before: Verification | None
+    after: Verification | None
 
 
 class Verifications(Protocol):
@@ -198,6 +208,81 @@ class Verifications(Protocol):
 
         Returns:
             What is left of it; None when this client has no such verification.
+        """
+        ...
+
+
+class Counters(Protocol):
+    """What limits and budgets have counted."""
+
+    def give_back(
+        self, verification: Verification, keys: Sequence[str], amount: int, remaining: Remaining
+    ) -> None:
+        """Credit guesses that can never be made, once for each verification.
+
+        Args:
+            keys: of the windows that paid; one that is gone gets nothing.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach; nothing was credited.
+        """
+        ...
+
+    def whole(self, budget: Budget) -> Budget:
+        """A budget with all that was used of it, in every shard.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        ...
+
+
+class Tallies(Protocol):
+    """What the fraud guard has seen, in windows."""
+
+    def read(self, windows: Collection[Window], now: int) -> tuple[Mapping[Window, Tally], Allowed]:
+        """What was seen in some windows, and what operators let through for now; in one call.
+
+        Args:
+            now: epoch milliseconds.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        ...
+
+    def add(self, window: Window, seen: Seen) -> None:
+        """Add to a tally.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        ...
+
+
+class Profiles(Protocol):
+    """The policies of clients, remembered for a minute."""
+
+    def profile(self, client_id: str) -> Profile:
+        """A client's; of one that is gone, the stack's.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        ...
+
+
+class Prices(Protocol):
+    """What messages cost."""
+
+    def __call__(self, providers: Sequence[str], channel: Channel, country: str | None) -> int:
+        """The price of one message, by the dearest of the providers that may be asked.
+
+        Returns:
+            In limits.UNITS_OF_MONEY; 0 where no price is known.
+
+        Raises:
+            TemporarilyUnavailable: the prices are out of reach.
         """
         ...
 
@@ -404,6 +489,10 @@ class Route(Protocol):
         """Whether any provider carries this channel to this destination."""
         ...
 
+    def names(self, channel: Channel, to: str, country: str | None) -> tuple[str, ...]:
+        """The providers that may be asked to carry this channel to this destination, in order."""
+        ...
+
     def terms(self, channel: Channel, to: str, country: str | None) -> tuple[Terms, ...]:
         """What each of its providers can be asked for; none when one takes everything."""
         ...
@@ -450,5 +539,9 @@ class Telemetry(Protocol):
     def verifier_failed(self, verification: Verification, error: ProviderError) -> None: ...
     def reported(self, verification_token: str, report: Report) -> None: ...
     def trusted(self, client_id: str, to: Destination) -> None: ...
+    def suspected(
+        self, verification: Verification, found: Sequence[Suspicion], *, blocked: bool
+    ) -> None: ...
+    def budget_nearly_spent(self, budget: Budget) -> None: ...
     def warn(self, event: str, **fields: str | int) -> None: ...
     def crashed(self, event: str, error: BaseException) -> None: ...

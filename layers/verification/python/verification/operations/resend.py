@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..domain.destination import Destination
-from ..domain.limits import Charge, Limit
-from ..domain.policy import MAX_DOUBTS, RESEND_INTERVAL
+from ..domain.limits import Charge
+from ..domain.policy import MAX_DOUBTS, RESEND_INTERVAL, Client
 from ..domain.verification import (
     Channel,
     Delivery,
@@ -33,9 +33,10 @@ from ..errors import (
     ResendTooEarly,
     TemporarilyUnavailable,
 )
+from .charging import Charging
 from .lookup import find
-from .ports import Claim, Clock, Remaining, Telemetry, Verifications, Watches
-from .sending import Sender, charge_sends, lease
+from .ports import Claim, Clock, Profiles, Remaining, Telemetry, Verifications, Watches
+from .sending import Sender, lease
 
 # Seconds from the start; AWS takes feedback on a message for an hour.
 _FEEDBACK_WITHIN = 3_300
@@ -51,11 +52,11 @@ class Resend:
     verifications: Verifications
     watches: Watches
     sender: Sender
-    send_limits: Sequence[Limit]
+    charging: Charging
     clock: Clock
 
     def __call__(
-        self, client_id: str, verification_id: str, channel: Channel | None, remaining: Remaining
+        self, client: Client, verification_id: str, channel: Channel | None, remaining: Remaining
     ) -> Record:
         """Send the code of a pending verification once more.
 
@@ -70,7 +71,7 @@ class Resend:
             TemporarilyUnavailable: not now; if an answer got lost, the queue sends it.
         """
         now = self.clock()
-        record = find(self.verifications, client_id, verification_id, now)
+        record = find(self.verifications, client.id, verification_id, now)
         seen = record.verification
         channel = channel or seen.channel
         self._refuse(seen, now)
@@ -78,7 +79,7 @@ class Resend:
         claim = Claim(seen.sends + 1, channel, now, lease(now, remaining))
         # First, as in start: whoever dies after this, the queue finishes the send.
         self.watches.watch(seen.token, claim.sent_at, after_lease(claim))
-        charges = charge_sends(self.send_limits, seen)
+        charges = self.charging.send(client.profile, seen, channel)
         if changed := self.verifications.claim(seen, claim, charges, remaining):
             self._refuse(changed, now)
             raise ResendTooEarly("Another send was just made.", retry_after=RESEND_INTERVAL)
@@ -113,7 +114,8 @@ class LookAfter:
     verifications: Verifications
     watches: Watches
     sender: Sender
-    send_limits: Sequence[Limit]
+    charging: Charging
+    profiles: Profiles
     telemetry: Telemetry
     clock: Clock
 
@@ -163,7 +165,7 @@ class LookAfter:
         channel = last.tries[-1].channel if last else seen.channel  # it may have fallen back
         claim = Claim(seen.sends, channel, now, lease(now, remaining), take_overs=take_overs)
         wait = max(after_lease(claim), min(_LAST_RETRY, _FIRST_RETRY * 2**tries))
-        charges = charge_sends(self.send_limits, seen) if tries >= _FREE_RETRIES else ()
+        charges = self._charges(seen, channel) if tries >= _FREE_RETRIES else ()
         try:
             self._claim_and_send(record, claim, charges, wait, tries + 1, remaining)
         except LimitExceeded:
@@ -189,7 +191,7 @@ class LookAfter:
     ) -> None:
         seen, now = record.verification, self.clock()
         claim = Claim(seen.sends + 1, channel, now, lease(now, remaining), automatic=True)
-        charges = charge_sends(self.send_limits, seen)
+        charges = self._charges(seen, channel)
         try:
             self._claim_and_send(record, claim, charges, after_lease(claim), 0, remaining)
         except LimitExceeded:
@@ -198,6 +200,9 @@ class LookAfter:
                 self._try_again(record, seen.take_overs, tries, remaining)
             else:
                 self._await_end(record)
+
+    def _charges(self, seen: Verification, channel: Channel) -> Sequence[Charge]:
+        return self.charging.send(self.profiles.profile(seen.client_id), seen, channel)
 
     def _await_end(self, record: Record) -> None:
         """Look again when the verification has ended, if a provider wants to know how."""

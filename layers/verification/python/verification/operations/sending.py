@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from ..domain.codes import code_mac, derive_code, nobodys_mac, report_mac
 from ..domain.identifiers import ReportToken
-from ..domain.limits import Charge, Limit
 from ..domain.messages import Content, Message, render
 from ..domain.texts import choose
 from ..domain.verification import (
@@ -46,13 +45,6 @@ _LEASE_MARGIN = 2_000
 def lease(now: int, remaining: Remaining) -> int:
     """Until when (epoch milliseconds) a claim made now holds."""
     return now + remaining() + _LEASE_MARGIN
-
-
-def charge_sends(limits: Sequence[Limit], verification: Verification) -> list[Charge]:
-    """What one send counts against; test destinations cost nobody anything."""
-    if verification.test or verification.destination_hash is None:
-        return []
-    return [Charge(limit, verification.destination_hash, 1) for limit in limits]
 
 
 def content_of(record: Record, now: int) -> Content:

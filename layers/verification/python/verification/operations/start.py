@@ -2,6 +2,7 @@
 
 In this order, so that a crash loses nothing:
 
+    0. screen: countries, the fraud guard   nothing happened yet
     1. queue a look at the first send       dies here: the look finds nothing
     2. put and count, one transaction       dies here: the look sends
     3. send by the route                    dies here: the look sends once more, the same code
@@ -10,7 +11,7 @@ In this order, so that a crash loses nothing:
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..domain.codes import (
     HASH_BYTES,
@@ -21,10 +22,10 @@ from ..domain.codes import (
     nobodys_mac,
 )
 from ..domain.destination import Destination, TestDestination
+from ..domain.guard import network_of
 from ..domain.identifiers import VerificationId, make_token
-from ..domain.limits import Charge, Limits
 from ..domain.messages import TemplateError, check
-from ..domain.policy import LONG_VALIDITY, SHORT_CODE, Client
+from ..domain.policy import LONG_VALIDITY, Client
 from ..domain.verification import (
     OWN_APP,
     Channel,
@@ -39,8 +40,10 @@ from ..errors import (
     FieldFault,
     IdempotencyConflict,
     InvalidFields,
+    SuspectedFraud,
     TemporarilyUnavailable,
 )
+from .charging import Charging, paid_by
 from .ports import (
     Claim,
     Clock,
@@ -52,7 +55,8 @@ from .ports import (
     Verifications,
     Watches,
 )
-from .sending import Sender, charge_sends, content_of, lease
+from .screening import Screening
+from .sending import Sender, content_of, lease
 
 # Seconds until the queue looks at a send: more than the timeout of each function that starts, whose
 # send may be under way until then.
@@ -97,6 +101,11 @@ class StartCommand:
     user: str | None = None
     idempotency_key: str | None = None
 
+    @property
+    def ip(self) -> str | None:
+        """The address that the client names as its user's."""
+        return self.details.ip if self.details else None
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -115,7 +124,8 @@ class Start:
     sender: Sender
     code_keys: CodeKeys
     identity_key: IdentityKey
-    limits: Limits
+    screening: Screening
+    charging: Charging
     test_destinations: Mapping[str, TestDestination]
     retention_seconds: int
     telemetry: Telemetry
@@ -128,19 +138,28 @@ class Start:
         Raises:
             InvalidFields: a channel has no provider, or none that takes such a code, or the
                 template or the sender cannot be used.
+            DestinationNotAllowed: its country or kind of number is not for this client.
+            SuspectedFraud: it looks like SMS pumping, and the guard blocks that.
             IdempotencyConflict: the key was used for another request.
-            LimitExceeded: too many sends to, or guesses for, this destination.
+            LimitExceeded: a limit is used up, or a budget is spent.
             DeliveryFailed: no provider takes the message and none will.
             TemporarilyUnavailable: it may have been started, when an answer got lost; repeated
                 with its Idempotency-Key, it is not started twice.
         """
-        now = self.clock()
+        self.screening.admit(command.client, command.to)
+        if not command.client.may_send_as(command.sender):
+            raise InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
+        command, now = _as_usual(command), self.clock()
         verification = self._make(command, now, remaining)
         self._check(command, verification)
+        try:
+            verification = self._screen(command, verification)
+        except SuspectedFraud as refusal:
+            return self._replay_suspected(command, verification, refusal)
+        charges = self.charging.start(command.client, verification)
+        verification = replace(verification, paid=paid_by(charges, now))
         self.watches.watch(verification.token, verification.sent_at, LOOK_AFTER)
-        existing = self.verifications.create(
-            verification, command.details, self._charges(command, verification), remaining
-        )
+        existing = self.verifications.create(verification, command.details, charges, remaining)
         # The nonce tells our own put, repeated after a lost reply, from somebody's before.
         if existing and existing.nonce != verification.nonce:
             return self._replay(existing, verification)
@@ -159,11 +178,13 @@ class Start:
             ref: which app, for whoever checks its codes.
 
         Raises:
-            LimitExceeded: too many guesses for this destination.
+            LimitExceeded: too many guesses for this destination, or too many starts.
             TemporarilyUnavailable: it was not started, or nobody will hear of it.
         """
-        verification = self._make(command, self.clock(), remaining, app=ref)
-        charges = self._charge_guesses(command, verification)
+        now = self.clock()
+        verification = self._make(command, now, remaining, app=ref)
+        charges = self.charging.start(command.client, verification)
+        verification = replace(verification, paid=paid_by(charges, now))
         self.verifications.create(verification, None, charges, remaining)
         self.telemetry.started(verification)
         return verification
@@ -217,10 +238,29 @@ class Start:
             device=command.device,
             detailed=command.details is not None,
             test=test_code is not None,
+            ip=self._ip(command, identity),
             channels=",".join((command.channel, *command.fallback)) if command.fallback else None,
             verifier=OWN_APP if app else None,
             verifier_ref=app,
         )
+
+    @staticmethod
+    def _ip(command: StartCommand, identity: bytes) -> bytes | None:
+        ip = command.ip
+        return keyed_hash(identity, "ip", network_of(ip))[:HASH_BYTES] if ip else None
+
+    def _screen(self, command: StartCommand, verification: Verification) -> Verification:
+        found = self.screening.suspect(command.client, verification, command.ip)
+        return replace(verification, suspicions=",".join(found)) if found else verification
+
+    def _replay_suspected(
+        self, command: StartCommand, verification: Verification, refusal: SuspectedFraud
+    ) -> Started:
+        """Answer a repeat of what was started before it looked suspect; refuse all else."""
+        known = self.verifications.read(verification.token) if command.idempotency_key else None
+        if known is None or known.verification.expires_at <= verification.created_at // 1000:
+            raise refusal
+        return self._replay(known.verification, verification)
 
     def _token(self, command: StartCommand, identity: bytes) -> str:
         if command.idempotency_key is None:
@@ -233,8 +273,6 @@ class Start:
         return test.code if test and now < test.until else None
 
     def _check(self, command: StartCommand, verification: Verification) -> None:
-        if not command.client.may_send_as(command.sender):
-            raise InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
         for channel in (command.channel, *command.fallback):
             if not verification.test and (fault := self._route_fault(command, channel)):
                 raise InvalidFields(faults=[fault])
@@ -259,21 +297,6 @@ class Start:
             return FieldFault(*first)
         return None
 
-    def _charges(self, command: StartCommand, verification: Verification) -> list[Charge]:
-        sends = charge_sends(self.limits.sends, verification)
-        return sends + self._charge_guesses(command, verification)
-
-    def _charge_guesses(self, command: StartCommand, verification: Verification) -> list[Charge]:
-        if verification.test or verification.destination_hash is None:
-            return []
-        # Guesses are paid for now, so that verify stays one write.
-        subject = keyed_hash(
-            self.identity_key(), "guesses", command.client.id, verification.destination_hash
-        )[:HASH_BYTES]
-        short = verification.code_length < SHORT_CODE
-        limits = self.limits.guesses + (self.limits.short_code_guesses if short else ())
-        return [Charge(limit, subject, command.max_attempts) for limit in limits]
-
     def _replay(self, existing: Verification, repeated: Verification) -> Started:
         if not hmac.compare_digest(existing.request_mac or b"", repeated.request_mac or b""):
             raise IdempotencyConflict
@@ -281,6 +304,18 @@ class Start:
         if record is None:
             raise TemporarilyUnavailable(retry_after=1)
         return _answer(record, replayed=True)
+
+
+def _as_usual(command: StartCommand) -> StartCommand:
+    """A start with what its client always says in a country, where it says nothing itself."""
+    profile, country = command.client.profile, command.to.country or ""
+    sender, template = profile.senders.get(country), profile.templates.get(country)
+    if sender and command.sender is None and command.channel == Channel.SMS:
+        command = replace(command, sender=sender)
+    details = command.details or Details()
+    if template and details.template is None:
+        command = replace(command, details=replace(details, template=template))
+    return command
 
 
 def _answer(record: Record, replayed: bool) -> Started:

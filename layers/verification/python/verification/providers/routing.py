@@ -120,6 +120,9 @@ class Routing:
     def serves(self, channel: Channel, to: str, country: str | None) -> bool:
         return bool(self._routes.providers(channel, to, country))
 
+    def names(self, channel: Channel, to: str, country: str | None) -> tuple[str, ...]:
+        return self._routes.providers(channel, to, country)
+
     def terms(self, channel: Channel, to: str, country: str | None) -> tuple[Terms, ...]:
         found = [self._offers[name].terms for name in self._routes.providers(channel, to, country)]
         return tuple(terms for terms in found if terms) if all(found) else ()

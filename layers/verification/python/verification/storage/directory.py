@@ -3,20 +3,27 @@
 import hashlib
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeIs
 
 from ..aws import reaching_aws
-from ..domain.policy import Client, Profile
-from ..errors import Unauthorized
+from ..domain.guard import Mode
+from ..domain.limits import parse_all_limits
+from ..domain.policy import Client, Profile, Scope
+from ..errors import TemporarilyUnavailable, Unauthorized
 from . import table
 
 CACHE_SECONDS = 60  # a revoked secret works no longer than this
 LOOK_AGAIN_SECONDS = 5  # a new secret or client works after this, and may be looked for so often
 CACHE_ENTRIES = 1_000
 
+USE_SECONDS = 3_600  # how often at most the use of a secret is written down
+
 _LISTS = ("networks", "senders")  # of a client; there only where it has some
+_SETS = ("countries", "refused_kinds")  # of its profile; absent: as the stack says
+_MAPS = ("senders", "templates")  # of its profile, by country
 
 # Compared with when there is nothing to compare with, so that it takes as long.
 _NO_HASH = bytes(32)
@@ -49,6 +56,11 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def use_name(hashed: bytes) -> str:
+    """The attribute that says when a secret was last used (epoch milliseconds)."""
+    return f"used_{hashed[:8].hex()}"
+
+
 def write_client(record: ClientRecord, name: str, created_at: int) -> table.Item:
     """The item of a client; `name` and `created_at` (epoch milliseconds) are for people."""
     client, profile = record.client, record.client.profile
@@ -63,12 +75,19 @@ def write_client(record: ClientRecord, name: str, created_at: int) -> table.Item
     }
     for listed in _LISTS:
         if values := getattr(client, listed):
-            item[listed] = {"L": [{"S": value} for value in values]}
+            item[listed] = write_words(values)
     if profile.brand:
         item["brand"] = {"S": profile.brand}
     if profile.locale:
         item["locale"] = {"S": profile.locale}
+    if client.scopes != tuple(Scope):
+        item["scopes"] = write_words(client.scopes)
     return item
+
+
+def write_words(words: Iterable[str]) -> dict[str, Any]:
+    """A list of words, as a client's item has it."""
+    return {"L": [{"S": word} for word in words]}
 
 
 def write_secret(secret: Secret) -> dict[str, Any]:
@@ -79,16 +98,19 @@ def write_secret(secret: Secret) -> dict[str, Any]:
 
 
 def read_client(item: table.Item, default_brand: str) -> ClientRecord:
-    """Read a client; what its profile does not say comes from the stack."""
-    texts = {name: item[name]["S"] for name in ("brand", "locale") if name in item}
-    profile = Profile(texts.get("brand", default_brand), texts.get("locale"))
+    """Read a client; what its profile does not say comes from the stack.
+
+    Raises:
+        ValueError: its item was written by somebody else's hand, and cannot be read.
+    """
     return ClientRecord(
         Client(
             item["pk"]["S"].removeprefix("C#"),
-            profile,
+            _read_profile(item, default_brand),
             test=item["test"]["BOOL"],
             direct_invoke=item["direct_invoke"]["BOOL"],
-            **{n: tuple(v["S"] for v in item[n]["L"]) for n in _LISTS if n in item},
+            scopes=tuple(map(Scope, _words(item, "scopes") or Scope)),
+            **{name: tuple(_words(item, name)) for name in _LISTS},
         ),
         tuple(
             Secret(
@@ -99,6 +121,29 @@ def read_client(item: table.Item, default_brand: str) -> ClientRecord:
         ),
         disabled=item["disabled"]["BOOL"],
     )
+
+
+def _read_profile(item: table.Item, default_brand: str) -> Profile:
+    texts = {n: item[n]["S"] for n in ("brand", "locale", "limits", "guard") if n in item}
+    sets: Any = {name: frozenset(_words(item, name)) for name in _SETS if name in item}
+    maps: Any = {
+        name: {country: text["S"] for country, text in item[f"{name}_by_country"]["M"].items()}
+        for name in _MAPS
+        if f"{name}_by_country" in item
+    }
+    return Profile(
+        texts.get("brand", default_brand),
+        texts.get("locale"),
+        limits=parse_all_limits(texts.get("limits", "")),
+        guard=Mode(texts["guard"]) if "guard" in texts else None,
+        counts_alone=item.get("counts_alone", {}).get("BOOL", False),
+        **sets,
+        **maps,
+    )
+
+
+def _words(item: table.Item, name: str) -> list[str]:
+    return [word["S"] for word in item.get(name, {"L": []})["L"]]
 
 
 class Directory:
@@ -119,6 +164,7 @@ class Directory:
         self._default_brand = default_brand
         self._clock = clock
         self._cache: OrderedDict[str, tuple[int, ClientRecord | None]] = OrderedDict()
+        self._used_at: dict[bytes, int] = {}  # when the use of a secret was last written down
 
     def authenticate(self, client_id: str, secret: str) -> Client:
         """The client that these credentials belong to.
@@ -135,8 +181,14 @@ class Directory:
         for max_age in (CACHE_SECONDS, LOOK_AGAIN_SECONDS):
             record = self._find(client_id, max_age)
             if _opens(record, given, self._clock()):
+                self._note_use(client_id, given)
                 return record.client
         raise Unauthorized
+
+    def profile(self, client_id: str) -> Profile:
+        """The policy of a client; of one that is gone, the stack's."""
+        record = self._find(client_id, CACHE_SECONDS)
+        return record.client.profile if record else Profile(self._default_brand)
 
     def trusted(self, client_id: str) -> Client:
         """The client that AWS IAM vouches for, by the alias that was invoked.
@@ -159,6 +211,23 @@ class Directory:
         if not client.direct_invoke:
             raise Unauthorized
         return client
+
+    def _note_use(self, client_id: str, secret: bytes) -> None:
+        """Write down that a secret is in use, once an hour: who rotates wants to know."""
+        now, last = self._clock(), self._used_at.get(secret)
+        if last is not None and now - last < USE_SECONDS * 1000:
+            return
+        if len(self._used_at) >= CACHE_ENTRIES:
+            self._used_at.clear()
+        self._used_at[secret] = now
+        with suppress(TemporarilyUnavailable), reaching_aws():  # nobody is locked out for that
+            self._client.update_item(
+                TableName=self._table,
+                Key=table.use_key(client_id),
+                UpdateExpression="SET #used = :now, schema_version = :version",
+                ExpressionAttributeNames={"#used": use_name(secret)},
+                ExpressionAttributeValues={":now": {"N": str(now)}, ":version": table.VERSION},
+            )
 
     def _find(self, client_id: str, max_age: int) -> ClientRecord | None:
         now = self._clock()

@@ -4,12 +4,17 @@
     verification                                   V#<token>                       V
     its details, recorded sends and reports        V#<token>                       D
     count of one limit in one window               L#<name>#<rule>#<subject>#<n>   L
+      (one of its shards: …#<n>#<shard>)
+    what the guard saw in one window               G#<kind>#<subject>#<n>          G
+    what operators let through for a while         G#allowed                       G
     which send a vendor's message belongs to       M#<provider>#<message id>       M
     message of the sandbox provider                S#<destination>                 <time>#<id>
     device that needs no code                      T#<client id>#<subject>         T#<device>
 
     DirectoryTable                                 pk                              sk
     client                                         C#<client id>                   C
+    when its secrets were used                     K#<client id>                   K
+    what messages cost                             P#prices                        P
     service                                        S#<service id>                  S
     its user                                       S#<service id>                  U#<user id>
     which user has a name in it                    S#<service id>                  I#<id in service>
@@ -23,6 +28,7 @@ finds everybody's (for erasing).
 from collections.abc import Mapping
 from typing import Any
 
+from ..domain.guard import Window
 from ..domain.limits import Charge
 from ..domain.report import Report
 from ..domain.verification import (
@@ -40,7 +46,7 @@ from ..domain.verification import (
 )
 from ..operations.ports import SendId
 
-VERSION = {"N": "3"}  # of the items' shape, as their attribute `schema_version`
+VERSION = {"N": "4"}  # of the items' shape, as their attribute `schema_version`
 INDEX = "by_destination"
 
 type Item = dict[str, dict[str, Any]]
@@ -85,6 +91,10 @@ _TYPES = {
     "device": "B",
     "detailed": "BOOL",
     "test": "BOOL",
+    "suspicions": "S",
+    "ip": "B",
+    "paid": "S",
+    "credited": "BOOL",
     "channels": "S",
     "verifier": "S",
     "verifier_ref": "S",
@@ -104,6 +114,8 @@ PERSONAL = (
     "reference",
     "user",
     "device",
+    "ip",
+    "paid",
 )
 
 
@@ -133,9 +145,29 @@ def details_key(token: str) -> Item:
 
 
 def limit_key(charge: Charge, now: int) -> Item:
-    limit = charge.limit
-    window = f"{charge.subject.hex()}#{charge.window_index(now)}"
-    return {"pk": {"S": f"L#{limit.name}#{limit.rule}#{window}"}, "sk": {"S": "L"}}
+    return window_key(charge.window_key(now))
+
+
+def window_key(key: str) -> Item:
+    """Of a limit's window, see domain.limits.Charge.window_key()."""
+    return {"pk": {"S": f"L#{key}"}, "sk": {"S": "L"}}
+
+
+def tally_key(window: Window) -> Item:
+    pk = f"G#{window.kind}#{window.subject.hex()}#{window.index}"
+    return {"pk": {"S": pk}, "sk": {"S": "G"}}
+
+
+def allowed_key() -> Item:
+    return {"pk": {"S": "G#allowed"}, "sk": {"S": "G"}}
+
+
+def use_key(client_id: str) -> Item:
+    return {"pk": {"S": f"K#{client_id}"}, "sk": {"S": "K"}}
+
+
+def prices_key() -> Item:
+    return {"pk": {"S": "P#prices"}, "sk": {"S": "P"}}
 
 
 def client_key(client_id: str) -> Item:

@@ -8,13 +8,15 @@ How a guess is decided, two of them at the same moment, one attempt left:
 No read before, no write after. The loser is handed the item it lost to, and learns why from it.
 """
 
+import random
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..aws import reaching_aws
 from ..domain.identifiers import TOKEN, VerificationId
-from ..domain.limits import Charge
+from ..domain.limits import BUDGETS, Charge
 from ..domain.report import Report
 from ..domain.verification import (
     DETAIL_NAMES,
@@ -32,6 +34,7 @@ from ..domain.verification import (
     judge_refused,
 )
 from ..errors import (
+    BudgetSpent,
     FieldFault,
     InvalidFields,
     LimitExceeded,
@@ -50,6 +53,10 @@ _IS_NOT_VERIFIED = "(attribute_not_exists(last_guess) OR last_guess <> code_mac)
 _IS_NO_REPEAT = "(attribute_not_exists(guess_key) OR guess_key <> :key)"
 _IS_AS_SEEN = "sends = :seen_sends AND lease_until = :seen_lease"
 _IS_LIVE = f"{_IS_PENDING} AND {_IS_VALID} AND {_HAS_ATTEMPTS_LEFT} AND {_IS_NOT_VERIFIED}"
+
+_SHARDS_TRIED = 3  # of a limit, before it counts as used up
+# Not the common one: processes begun from one snapshot would draw the same.
+_RANDOM = random.SystemRandom()
 
 _ORPHAN_SECONDS = 3_600  # that a report stays whose send is not recorded, now or ever
 _CURSOR = re.compile(f"(?P<created>[0-9]{{1,14}})-(?P<token>{TOKEN})")
@@ -402,7 +409,7 @@ class DynamoDbVerifications:
                     ":ttl": {"N": str(charge.window_ends(now) + charge.limit.window)},
                     ":version": table.VERSION,
                     ":amount": {"N": str(charge.amount)},
-                    ":room": {"N": str(charge.limit.count - charge.amount)},
+                    ":room": {"N": str(charge.part - charge.amount)},
                 },
             }
         }
@@ -423,19 +430,25 @@ class DynamoDbVerifications:
             LimitExceeded: the writes would do, a limit would not.
             TemporarilyUnavailable: other transactions were in the way until the deadline.
         """
-        _refuse_impossible(charges, now)
-        everything = [*writes, *(self._charge(charge, now) for charge in charges)]
-        reasons = self._writer.transact(everything, remaining, SEND_ROOM)
-        if not reasons:
-            return None
-        codes = [reason.get("Code") for reason in reasons]
-        if CONDITION_FAILED in codes[: len(writes)]:
-            return _met(reasons[0])
+        drawn, codes = draw_shards(charges), [None] * len(charges)
+        _refuse_impossible(drawn, now)
+        for _ in range(_SHARDS_TRIED):
+            everything = [*writes, *(self._charge(charge, now) for charge in drawn)]
+            reasons = self._writer.transact(everything, remaining, SEND_ROOM)
+            if not reasons:
+                return None
+            codes = [reason.get("Code") for reason in reasons]
+            if CONDITION_FAILED in codes[: len(writes)]:
+                return _met(reasons[0])
+            del codes[: len(writes)]
+            if not _may_be_chance(drawn, codes):
+                break
+            drawn = draw_shards(drawn)  # one shard was full: another may not be
         # A replay is no reason to answer 429, and a cancelled transaction need not name every
         # condition that failed: look before refusing.
         if existing := self._find_put(writes[0], now):
             return existing
-        raise _limit_exceeded(charges, codes[len(writes) :], now)
+        raise _limit_exceeded(drawn, codes, now)
 
     def _find_put(self, write: Mapping[str, Any], now: int) -> Mapping[str, Any] | None:
         if "Put" not in write:
@@ -479,9 +492,20 @@ def _names(prefix: str, names: Sequence[str]) -> str:
     return ", ".join(_named(prefix, names))
 
 
+def draw_shards(charges: Sequence[Charge]) -> list[Charge]:
+    """The charges, each on one of its limit's shards by chance."""
+    return [replace(c, shard=_RANDOM.randrange(c.limit.shards)) for c in charges]
+
+
+def _may_be_chance(charges: Sequence[Charge], codes: Sequence[str | None]) -> bool:
+    """Whether all that failed did so on one shard of several."""
+    failed = [c for c, code in zip(charges, codes, strict=True) if code == CONDITION_FAILED]
+    return all(charge.limit.shards > 1 for charge in failed)
+
+
 def _refuse_impossible(charges: Sequence[Charge], now: int) -> None:
     """An amount over the whole limit never fits: the condition would let a first one pass."""
-    codes = [CONDITION_FAILED if c.amount > c.limit.count else None for c in charges]
+    codes = [CONDITION_FAILED if c.amount > c.part else None for c in charges]
     if any(codes):
         raise _limit_exceeded(charges, codes, now)
 
@@ -491,4 +515,9 @@ def _limit_exceeded(
 ) -> LimitExceeded:
     spent = [c for c, code in zip(charges, codes, strict=True) if code == CONDITION_FAILED]
     worst = max(spent, key=lambda charge: charge.retry_after(now))
-    return LimitExceeded(f"The limit {worst.limit} is used up.", retry_after=worst.retry_after(now))
+    error = BudgetSpent if worst.limit.name in BUDGETS else LimitExceeded
+    return error(
+        f"The limit {worst.limit} is used up.",
+        retry_after=worst.retry_after(now),
+        limit=worst.limit.name,
+    )

@@ -67,6 +67,8 @@ def problem(error: ServiceError, request_id: str) -> Answer:
         body["detail"] = error.detail
     if error.faults:
         body["errors"] = [{"field": f.field, "message": f.message} for f in error.faults]
+    if error.limit:
+        body["limit"] = error.limit
     if error.verification_id:
         body["verification_id"] = error.verification_id
     headers = {"Content-Type": "application/problem+json"}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...domain.codes import normalise_guess
+from ...domain.policy import Scope
 from ...domain.totp import DIGITS
 from ...errors import FieldFault, InvalidFields
 from ...operations.totp import Enrol, Enrolment
@@ -69,14 +70,17 @@ class Totp:
         }
 
     def _start(self, call: Call) -> Answer:
+        call.require(Scope.START)
         read_fields(EnrolFields, call.fields)
         return Answer(201, show_enrolment(self._enrol.enrol(call.client.id, *_user(call))))
 
     def _confirm(self, call: Call) -> Answer:
+        call.require(Scope.START)
         self._enrol.confirm(call.client.id, *_user(call), read_confirmation(call))
         return Answer(200, {"confirmed": True})
 
     def _remove(self, call: Call) -> Answer:
+        call.require(Scope.DELETE)
         self._enrol.remove(call.client.id, *_user(call))
         return Answer(204)
 

@@ -44,6 +44,8 @@ def show(record: Record, now: int, *, masked: bool = False) -> dict[str, Any]:
     }
     if verification.channels:
         shown["channels"] = list(verification.fallback)
+    if verification.suspicions:
+        shown["suspicions"] = verification.suspicions.split(",")
     return shown | _test(verification)
 
 

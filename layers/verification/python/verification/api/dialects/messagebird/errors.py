@@ -18,13 +18,17 @@ from typing import Any
 from ....domain.verification import Reason
 from ....errors import (
     AddressNotAllowed,
+    BudgetSpent,
     DeliveryFailed,
+    DestinationNotAllowed,
     FieldFault,
     InvalidFields,
     LimitExceeded,
     MethodNotAllowed,
     NotFound,
+    ScopeMissing,
     ServiceError,
+    SuspectedFraud,
     Unauthorized,
     VerifierUnavailable,
 )
@@ -86,10 +90,16 @@ def _meaning(error: ServiceError) -> tuple[int, list[dict[str, Any]]]:
             return 401, [_entry(_NOT_ALLOWED, wrong, "access_key")]
         case AddressNotAllowed():
             return 401, [_entry(_NOT_ALLOWED, "Request not allowed (from this address)")]
+        case ScopeMissing():
+            return 401, [_entry(_NOT_ALLOWED, f"Request not allowed ({text})")]
         case NotFound():
             return 404, [_entry(_NOT_FOUND, error.detail or "Verify object could not be found")]
         case MethodNotAllowed():
             return 405, [_entry(_BAD_REQUEST, text)]
+        case BudgetSpent():
+            return 422, [_entry(_BAD_REQUEST, text)]
+        case DestinationNotAllowed() | SuspectedFraud():
+            return 422, [_entry(_INVALID, f"recipient is invalid ({text})", "recipient")]
         case LimitExceeded():  # it is about this person; another may be verified
             return 422, [_entry(_INVALID, f"recipient is invalid ({text})", "recipient")]
         case InvalidFields() if error.faults:

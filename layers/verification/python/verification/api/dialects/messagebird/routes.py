@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from ....domain.policy import Scope
 from ....errors import NotFound
 from ....operations.delete import Delete
 from ....operations.lookup import Lookup
@@ -40,6 +41,7 @@ class MessageBird:
         }
 
     def _create(self, call: Call) -> Answer:
+        call.require(Scope.START)
         started = self.start(read_start(call, self.api.test_code), call.remaining)
         return Answer(201, show_verify(started.record.verification, call.url, self.clock()))
 
@@ -48,10 +50,12 @@ class MessageBird:
         return self._check(call) if "token" in call.fields else self._read(call)
 
     def _read(self, call: Call) -> Answer:
+        call.require(Scope.LOOKUP)
         record = self.lookup.one(call.client.id, call.verification_id)
         return Answer(200, show_verify(record.verification, call.url, self.clock()))
 
     def _check(self, call: Call) -> Answer:
+        call.require(Scope.VERIFY)
         guess = read_token(call)
         if guess is None:
             return refuse_token(None)
@@ -61,10 +65,12 @@ class MessageBird:
         return Answer(200, show_verify(verification, call.url, self.clock()))
 
     def _remove(self, call: Call) -> Answer:
+        call.require(Scope.DELETE)
         self.delete(call.client.id, call.verification_id, call.remaining)
         return Answer(204)
 
     def _message(self, kind: Kind, call: Call) -> Answer:
+        call.require(Scope.LOOKUP)
         try:
             record = self.lookup.one(call.client.id, call.verification_id)
         except NotFound:

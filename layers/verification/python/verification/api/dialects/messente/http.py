@@ -12,12 +12,15 @@ from typing import Any
 from ....errors import (
     AddressNotAllowed,
     BodyTooLarge,
+    DestinationNotAllowed,
     InvalidFields,
     InvalidJson,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    ScopeMissing,
     ServiceError,
+    SuspectedFraud,
     Unauthorized,
 )
 from ....operations.ports import Remaining
@@ -33,6 +36,9 @@ _ERRORS: Mapping[type[ServiceError], str] = {
     BodyTooLarge: _WRONG,  # "try again" would not help
     MethodNotAllowed: _WRONG,
     AddressNotAllowed: "ERROR 103",
+    ScopeMissing: "ERROR 101",
+    DestinationNotAllowed: _WRONG,
+    SuspectedFraud: _WRONG,  # "try again" would be an invitation
     NotFound: "ERROR 110",
 }
 # Fields whose faults are not just wrong parameters; those we have no parameter for are the core's.

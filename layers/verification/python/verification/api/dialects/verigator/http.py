@@ -17,11 +17,13 @@ from typing import Any
 
 from ....errors import (
     BodyTooLarge,
+    DestinationNotAllowed,
     InvalidFields,
     InvalidJson,
     InvalidRequest,
     LimitExceeded,
     ServiceError,
+    SuspectedFraud,
     Unauthorized,
     UnsupportedContentType,
 )
@@ -33,10 +35,12 @@ _CREDENTIALS = re.compile(rf"(?P<id>{CLIENT_ID.pattern}):(?P<secret>[\x21-\x7e]+
 # Their documents know one status for all that is wrong with a request, and none for limits.
 _INVALID = (
     BodyTooLarge,
+    DestinationNotAllowed,
     InvalidFields,
     InvalidJson,
     InvalidRequest,
     LimitExceeded,
+    SuspectedFraud,
     UnsupportedContentType,
 )
 

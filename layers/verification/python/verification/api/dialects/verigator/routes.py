@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....domain.codes import normalise_guess
+from ....domain.policy import Scope
 from ....domain.verification import Channel
 from ....errors import InvalidRequest
 from ....operations.auth import CheckAuth, StartAuth
@@ -47,6 +48,7 @@ class Verigator:
         }
 
     def _create_service(self, call: Call) -> Answer:
+        call.require(Scope.ADMIN)
         fields = read_fields(ServiceFields, call.fields)
         service = self._manage.create_service(
             call.client.id, fields.fqdn, fields.name, call.remaining
@@ -54,13 +56,16 @@ class Verigator:
         return _created(call, show_service(service))
 
     def _read_service(self, call: Call) -> Answer:
+        call.require(Scope.LOOKUP)
         return Answer(200, show_service(self._manage.service(call.client.id, _service(call))))
 
     def _delete_service(self, call: Call) -> Answer:
+        call.require(Scope.ADMIN)
         self._manage.delete_service(call.client.id, _service(call), call.remaining)
         return Answer(202, {"id": _service(call)})
 
     def _create_user(self, call: Call) -> Answer:
+        call.require(Scope.START)
         fields = read_fields(UserFields, call.fields)
         number = read_number(fields.phone_number)
         user = self._manage.create_user(
@@ -69,6 +74,7 @@ class Verigator:
         return _created(call, show_user(user))
 
     def _list_users(self, call: Call) -> Answer:
+        call.require(Scope.LOOKUP)
         users = self._manage.users(call.client.id, _service(call))
         shown = {"users": [show_user(user) for user in users]}
         if len(json.dumps(shown)) > MAX_LIST_BYTES:
@@ -76,18 +82,22 @@ class Verigator:
         return Answer(200, shown)
 
     def _read_user(self, call: Call) -> Answer:
+        call.require(Scope.LOOKUP)
         return Answer(200, show_user(self._manage.user(call.client.id, *_user(call))))
 
     def _delete_user(self, call: Call) -> Answer:
+        call.require(Scope.DELETE)
         self._manage.delete_user(call.client.id, *_user(call), call.remaining)
         return Answer(202, {"id": _user(call)[1]})
 
     def _start_auth(self, call: Call) -> Answer:
+        call.require(Scope.START)
         wanted = Channel(read_fields(StartFields, call.fields).method)
         method = self._start(call.client, *_user(call), wanted, call.remaining)
         return Answer(200, {"method": method})
 
     def _check_auth(self, call: Call) -> Answer:
+        call.require(Scope.VERIFY)
         code = normalise_guess(read_fields(GuessFields, call.fields).token)
         method, verdict = self._check(call.client.id, *_user(call), code, call.remaining)
         return Answer(200, show_verdict(method, verdict))

@@ -1,0 +1,105 @@
+"""What the table's stream tells: guesses to credit back, tallies for the guard, budgets in use.
+
+Off the hot path: verify stays one write, and start counts nothing but limits. The stream brings
+each change once or more often, those of one item in order. Credits are exact, by a condition;
+tallies may count a change twice when a batch was cut off in the middle.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ..domain.guard import Kind, Seen, Window
+from ..domain.limits import Budget
+from ..domain.verification import OWN_APP, Status, Verification
+from .ports import Change, Counters, IdentityKey, Remaining, Tallies, Telemetry
+from .screening import sighted
+
+_ALARM_AT = 80  # per cent of a budget
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Takes batches of the stream."""
+
+    counters: Counters
+    tallies: Tallies
+    identity_key: IdentityKey
+    telemetry: Telemetry
+
+    def __call__(
+        self, changes: Sequence[Change], budgets: Iterable[Budget], remaining: Remaining
+    ) -> None:
+        """Take what a batch of the stream says.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach; the batch comes again.
+        """
+        for change in changes:
+            self._credit(change, remaining)
+        for window, seen in self._seen(changes).items():
+            self.tallies.add(window, seen)
+        for budget in budgets:
+            self._watch(budget)
+
+    def _credit(self, change: Change, remaining: Remaining) -> None:
+        """Give back the guesses that can never be made, once, to the windows that paid."""
+        before, after = change.before, change.after
+        if after is None or after.credited:
+            return
+        if not after.is_verified and after.status != Status.CANCELED:
+            return
+        # Deleting erases what paid; the item before the write still says it.
+        paid = after.paid or (before and _same(before, after) and before.paid)
+        unused = after.max_attempts - after.attempts
+        if paid and unused > 0:
+            self.counters.give_back(after, paid.split(), unused, remaining)
+
+    def _seen(self, changes: Iterable[Change]) -> dict[Window, Seen]:
+        found: dict[Window, Seen] = {}
+        for change in changes:
+            sends, is_news = _news(change)
+            # Deleting erases the destination; then only the item before the write has it.
+            known = next((one for one in (change.after, change.before) if one and one.to), None)
+            if known is None or known.test or known.verifier == OWN_APP:
+                continue
+            if sends or is_news:
+                self._add(found, known, sends, is_news)
+        return found
+
+    def _add(
+        self, found: dict[Window, Seen], known: Verification, sends: int, is_verified: bool
+    ) -> None:
+        sighting = sighted(known)
+        for kind, window in sighting.windows(self.identity_key()).items():
+            seen = found.setdefault(window, Seen())
+            seen.sends += sends
+            seen.verified += known.sends if is_verified else 0
+            if kind == Kind.IP_DAY and known.country:
+                seen.countries.add(known.country)
+            if kind == Kind.BLOCK_DAY:
+                here, there = (seen.left, seen.joined) if is_verified else (seen.joined, seen.left)
+                here.add(sighting.number)
+                there.discard(sighting.number)
+
+    def _watch(self, budget: Budget) -> None:
+        """Tell of a budget that is nearly spent; its shards are read when one of them is."""
+        if budget.percent < _ALARM_AT:
+            return
+        whole = self.counters.whole(budget)
+        if whole.percent >= _ALARM_AT:
+            self.telemetry.budget_nearly_spent(whole)
+
+
+def _news(change: Change) -> tuple[int, bool]:
+    """How many sends are new, and whether it was verified by this write."""
+    before, after = change.before, change.after
+    if after is None:
+        return 0, False
+    if before is None or not _same(before, after):
+        return after.sends, after.is_verified
+    return after.sends - before.sends, after.is_verified and not before.is_verified
+
+
+def _same(before: Verification, after: Verification) -> bool:
+    """Whether both are one verification: an id may be used again after its end."""
+    return before.created_at == after.created_at

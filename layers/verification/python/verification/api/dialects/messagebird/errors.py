@@ -46,6 +46,11 @@ _PARAMETERS = {
     "validity": "timeout",
 }
 
+_WHY = {AddressNotAllowed: "from this address", ScopeMissing: "this client may not do this"}
+
+# They are about this person; another may be verified.
+_ABOUT_RECIPIENT = (DestinationNotAllowed, LimitExceeded, SuspectedFraud)
+
 # What programs compare with. One that used up its attempts was processed, as one that was right.
 _PROCESSED = "The token has already been processed."
 _TOKENS: Mapping[Reason | None, str] = {
@@ -88,22 +93,16 @@ def _meaning(error: ServiceError) -> tuple[int, list[dict[str, Any]]]:
         case Unauthorized():
             wrong = "Request not allowed (incorrect access_key)"
             return 401, [_entry(_NOT_ALLOWED, wrong, "access_key")]
-        case AddressNotAllowed():
-            return 401, [_entry(_NOT_ALLOWED, "Request not allowed (from this address)")]
-        case ScopeMissing():
-            return 401, [_entry(_NOT_ALLOWED, f"Request not allowed ({text})")]
+        case AddressNotAllowed() | ScopeMissing():
+            return 401, [_entry(_NOT_ALLOWED, f"Request not allowed ({_WHY[type(error)]})")]
         case NotFound():
             return 404, [_entry(_NOT_FOUND, error.detail or "Verify object could not be found")]
         case MethodNotAllowed():
             return 405, [_entry(_BAD_REQUEST, text)]
-        case BudgetSpent():
-            return 422, [_entry(_BAD_REQUEST, text)]
-        case DestinationNotAllowed() | SuspectedFraud():
-            return 422, [_entry(_INVALID, f"recipient is invalid ({text})", "recipient")]
-        case LimitExceeded():  # it is about this person; another may be verified
-            return 422, [_entry(_INVALID, f"recipient is invalid ({text})", "recipient")]
         case InvalidFields() if error.faults:
             return 422, [_fault(fault) for fault in error.faults]
+    if isinstance(error, _ABOUT_RECIPIENT) and not isinstance(error, BudgetSpent):
+        return 422, [_entry(_INVALID, f"recipient is invalid ({text})", "recipient")]
     if error.status >= 500 and not isinstance(error, DeliveryFailed):
         return error.status, [_entry(_INTERNAL, text)]
     return 422, [_entry(_BAD_REQUEST, text)]

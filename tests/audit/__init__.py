@@ -1,0 +1,1 @@
+"""What `make audit` looks at: the template, by checkov; the packages, their holes and licences."""

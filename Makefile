@@ -5,6 +5,7 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 
 VENV := .venv/.complete
+CHECKOV := .venv/checkov/.complete
 PYTHON := .venv/bin/python
 TESTS := tests # or some of them: make test TESTS=tests/unit
 PORT :=
@@ -58,6 +59,10 @@ lint: $(VENV) ## Check style, types and the template.
 	cfn-lint template.yaml
 	sam validate --lint --region us-east-1
 
+.PHONY: audit
+audit: $(VENV) $(CHECKOV) ## Ask checkov about the template, and pip-audit about the packages.
+	@$(PYTHON) -m tests.audit template packages
+
 .PHONY: build
 build: $(VENV) ## Build functions and layers into .aws-sam/build.
 	@$(PYTHON) -m tests.local build
@@ -68,9 +73,16 @@ lock: $(VENV) ## Choose the newest versions of all packages and write them down,
 	  --output-file tests/requirements.txt
 	uv pip compile --upgrade $(LOCK) layers/dependencies/requirements.in \
 	  --constraints tests/requirements.txt --output-file layers/dependencies/requirements.txt
+	uv pip compile --upgrade $(LOCK) tests/audit/requirements.in \
+	  --output-file tests/audit/requirements.txt
+	@$(MAKE) licences
 
 LOCK := --quiet --universal --python-version 3.13 --generate-hashes --no-annotate --no-header \
   --no-emit-package dnspython
+
+.PHONY: licences
+licences: $(VENV) ## Write docs/licences.md, from the packages that are deployed.
+	@$(PYTHON) -m tests.audit licences
 
 # --------------------------------------------------------------------------------------- On AWS
 
@@ -121,4 +133,12 @@ $(VENV): tests/requirements.txt
 	  $(PYTHON) -m pip install --require-hashes --no-deps --no-compile -r tests/requirements.txt
 	@echo "$(CURDIR)/layers/verification/python" \
 	  > .venv/lib/python3.13/site-packages/verification.pth
+	@touch $@
+
+# checkov asks for exact versions that nothing else agrees to: an environment of its own.
+$(CHECKOV): tests/audit/requirements.txt $(VENV)
+	@echo "Installing checkov into .venv/checkov ..."
+	@$(PYTHON) -m venv --clear --without-pip .venv/checkov
+	@uv --system-certs pip sync --quiet --python .venv/checkov/bin/python --require-hashes $< || \
+	  $(PYTHON) -m pip --python .venv/checkov/bin/python install --require-hashes --no-deps -r $<
 	@touch $@

@@ -15,3 +15,4 @@ def respond(call: Call) -> Answer:
 
 
 handler = stack.handler("delete", {"DELETE /v1/verifications/{id}": respond}, direct=respond)
+stack.prove()

@@ -49,3 +49,4 @@ handler = stack.handler(
     open_routes={"GET /v1/health": health},
     methods=METHODS,
 )
+stack.prove()

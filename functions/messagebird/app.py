@@ -9,3 +9,4 @@ api = stack.messagebird_api()
 messagebird = MessageBird(api, stack.start(), stack.verify(), stack.lookup(), stack.delete(), clock)
 
 handler = stack.handler("messagebird", messagebird.routes, api=api)
+stack.prove()

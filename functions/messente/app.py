@@ -43,6 +43,7 @@ vendors = stack.handler(
     api=MessenteApi(),
 )
 native = stack.handler("devices", {"DELETE /v1/devices": revoke})
+stack.prove()
 
 
 def handler(event: Any, context: LambdaContext) -> Any:

@@ -6,3 +6,4 @@ from verification.wiring import Stack
 stack = Stack()
 
 handler = make_reports_handler(stack.take_report(), stack.telemetry)
+stack.prove()

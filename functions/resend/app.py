@@ -22,6 +22,7 @@ def respond(call: Call) -> Answer:
 
 asked_for = stack.handler("resend", {"POST /v1/verifications/{id}/resend": respond}, direct=respond)
 queued = make_queue_handler(stack.look_after(), stack.telemetry)
+stack.prove()
 
 
 def handler(event: Any, context: LambdaContext) -> Any:

@@ -18,3 +18,4 @@ def respond(call: Call) -> Answer:
 
 
 handler = stack.handler("start", {"POST /v1/verifications": respond}, direct=respond)
+stack.prove()

@@ -2,4 +2,7 @@
 
 from verification.wiring import Stack
 
-handler = Stack().stream_handler()
+stack = Stack()
+
+handler = stack.stream_handler()
+stack.prove()

@@ -17,3 +17,4 @@ def respond(call: Call) -> Answer:
 
 
 handler = stack.handler("verify", {"POST /v1/verifications/{id}/verify": respond}, direct=respond)
+stack.prove()

@@ -16,6 +16,7 @@ verigator = stack.handler(
     api=VerigatorApi(),
 )
 totp = stack.handler("totp", Totp(stack.enrol()).routes)
+stack.prove()
 
 
 def handler(event: Any, context: LambdaContext) -> Any:

@@ -53,9 +53,7 @@ def ask(lock: Path) -> dict[str, Any]:
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except json.JSONDecodeError:
-        raise Unanswered(textwrap.shorten(tail(done.stderr, 1), 200)) from None
-    if all("skip_reason" in package for package in report["dependencies"]):
-        raise Unanswered("a mirror answered that knows none of them")
+        raise Unanswered(textwrap.shorten(tail(done.stderr, 1), 120)) from None
     return report
 
 
@@ -68,7 +66,13 @@ def command(lock: Path) -> list[str | Path]:
 
 
 def judge(report: Mapping[str, Any]) -> list[str]:
-    """What a report says is wrong, a line each: holes, and packages that nobody knows of."""
+    """What a report says is wrong, a line each: holes, and packages that nobody knows of.
+
+    Raises:
+        Unanswered: who answered knows none of the packages.
+    """
+    if all("skip_reason" in package for package in report["dependencies"]):
+        raise Unanswered("a mirror answered that knows of none")
     wrong = []
     for package in report["dependencies"]:
         if "skip_reason" in package:

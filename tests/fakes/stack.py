@@ -3,23 +3,31 @@
 from collections.abc import Mapping, Sequence
 
 from verification.domain.destination import Destination, TestDestination
-from verification.domain.limits import Limits, parse_limits
+from verification.domain.guard import Mode, parse_allowed
+from verification.domain.limits import parse_all_limits
 from verification.domain.policy import Client, Profile
 from verification.domain.verification import Channel, Details
+from verification.operations.charging import Charging
 from verification.operations.delete import Delete
 from verification.operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
 from verification.operations.lookup import Lookup
 from verification.operations.report import TakeReport
 from verification.operations.resend import LookAfter, Resend
+from verification.operations.screening import Screening
 from verification.operations.sending import Sender
 from verification.operations.start import Start, StartCommand
+from verification.operations.tally import Tally
 from verification.operations.verify import Verify
 from verification.providers.routing import Routing
 
-from .clock import CountingRandom, SettableClock
+from .clock import CountingRandom, SettableClock, plenty
+from .counters import InMemoryCounters
 from .devices import InMemoryDevices
 from .keys import FixedCodeKeys, identity_key
+from .prices import FixedPrices
+from .profiles import FixedProfiles
 from .providers import FakeMessenger, FakeProviders, FakeVerifier, read_routes, routes_to
+from .tallies import InMemoryTallies
 from .telemetry import RecordingTelemetry
 from .verifications import InMemoryVerifications
 from .watches import RecordingWatches
@@ -34,6 +42,8 @@ class FakeStack:
 
     Args:
         sends, guesses, short_code_guesses: limits such as `5/10m`; wide by default.
+        limits: others, as in `LIMITS`.
+        countries, refused_kinds, guard, allowed: see `Screening`.
         test_destinations: see `parse_test_destinations`.
         providers: asked in this order on every channel they carry; one messenger by default.
         routes: in place of that, as in `ROUTES`.
@@ -44,6 +54,11 @@ class FakeStack:
         sends: str = "1000/10m",
         guesses: str = "1000/24h",
         short_code_guesses: str = "1000/24h",
+        limits: str = "",
+        countries: frozenset[str] = frozenset(),
+        refused_kinds: frozenset[str] = frozenset(),
+        guard: Mode = Mode.MONITOR,
+        allowed: str = "",
         test_destinations: Mapping[str, TestDestination] | None = None,
         providers: Sequence[FakeMessenger | FakeVerifier] = (),
         routes: str | None = None,
@@ -55,21 +70,39 @@ class FakeStack:
         self.messenger = FakeMessenger(journal=self.journal)
         self.code_keys = FixedCodeKeys()
         self.telemetry = RecordingTelemetry()
-        send_limits = parse_limits("destination_sends", sends)
         providers = providers or (self.messenger,)
         self.providers = FakeProviders(*providers)
+        route = Routing(
+            read_routes(routes) if routes else routes_to(*providers), self.providers, self.clock
+        )
         self.sender = Sender(
             self.verifications,
-            Routing(
-                read_routes(routes) if routes else routes_to(*providers),
-                self.providers,
-                self.clock,
-            ),
+            route,
             self.code_keys,
             identity_key,
             self.telemetry,
             self.clock,
             frozenset({"followed"}),
+        )
+        self.tallies = InMemoryTallies()
+        self.screening = Screening(
+            countries=countries,
+            refused_kinds=refused_kinds,
+            mode=guard,
+            allowed=parse_allowed(allowed),
+            tallies=self.tallies,
+            identity_key=identity_key,
+            telemetry=self.telemetry,
+        )
+        self.prices = FixedPrices()
+        self.charging = Charging(
+            parse_all_limits(
+                f"destination_sends={sends}; destination_guesses={guesses}; "
+                f"destination_short_code_guesses={short_code_guesses}; {limits}"
+            ),
+            identity_key,
+            route,
+            self.prices,
         )
         self.start = Start(
             verifications=self.verifications,
@@ -77,11 +110,8 @@ class FakeStack:
             sender=self.sender,
             code_keys=self.code_keys,
             identity_key=identity_key,
-            limits=Limits(
-                send_limits,
-                parse_limits("destination_guesses", guesses),
-                parse_limits("destination_short_code_guesses", short_code_guesses),
-            ),
+            screening=self.screening,
+            charging=self.charging,
             test_destinations=test_destinations or {},
             retention_seconds=RETENTION,
             telemetry=self.telemetry,
@@ -115,17 +145,27 @@ class FakeStack:
             verifications=self.verifications,
             watches=self.watches,
             sender=self.sender,
-            send_limits=send_limits,
+            charging=self.charging,
             clock=self.clock,
         )
+        self.profiles = FixedProfiles()
         self.look_after = LookAfter(
             verifications=self.verifications,
             watches=self.watches,
             sender=self.sender,
-            send_limits=send_limits,
+            charging=self.charging,
+            profiles=self.profiles,
             telemetry=self.telemetry,
             clock=self.clock,
         )
+        self.counters = InMemoryCounters(self.verifications)
+        self.tally = Tally(self.counters, self.tallies, identity_key, self.telemetry)
+
+    def take_stream(self) -> None:
+        """Take what the table's stream has brought since the last time."""
+        changes = self.verifications.changes[:]
+        self.verifications.changes.clear()
+        self.tally(changes, [], plenty)
 
 
 def start_command(
@@ -149,12 +189,13 @@ def start_command(
     device: bytes | None = None,
     test_code: str | None = None,
     purpose: str | None = None,
+    kind: str | None = None,
     idempotency_key: str | None = None,
 ) -> StartCommand:
     """A start with the native defaults; also as many automatic sends as the native API gives."""
     if automatic_sends is None:
         automatic_sends = len(fallback) or (1 if resend_after else 0)
-    destination = Destination(to, None if "@" in to else country)
+    destination = Destination(to, None if "@" in to else country, kind)
     return StartCommand(
         client=client,
         to=destination,

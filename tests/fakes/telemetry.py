@@ -1,7 +1,11 @@
 """Telemetry that is kept instead of logged."""
 
+from collections.abc import Sequence
+
 from verification.domain.destination import Destination
+from verification.domain.guard import Suspicion
 from verification.domain.identifiers import VerificationId
+from verification.domain.limits import Budget
 from verification.domain.report import Report
 from verification.domain.verification import Send, Verdict, Verification
 from verification.errors import ProviderError
@@ -33,6 +37,14 @@ class RecordingTelemetry:
 
     def trusted(self, client_id: str, to: Destination) -> None:
         self.events.append(("trusted", client_id, to.value))
+
+    def suspected(
+        self, verification: Verification, found: Sequence[Suspicion], *, blocked: bool
+    ) -> None:
+        self.events.append(("suspected", tuple(found), blocked))
+
+    def budget_nearly_spent(self, budget: Budget) -> None:
+        self.events.append(("budget_nearly_spent", budget.limit.name, budget.percent))
 
     def crashed(self, event: str, error: BaseException) -> None:
         self.events.append(("crashed", event, type(error)))

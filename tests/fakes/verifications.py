@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from verification.domain.identifiers import VerificationId
-from verification.domain.limits import Charge
+from verification.domain.limits import BUDGETS, Charge
 from verification.domain.report import Report
 from verification.domain.verification import (
     Delivery,
@@ -28,8 +28,14 @@ from verification.domain.verification import (
     judge_counted,
     judge_refused,
 )
-from verification.errors import FieldFault, InvalidFields, LimitExceeded, NotFound
-from verification.operations.ports import Claim, Page, Remaining, SendId
+from verification.errors import (
+    BudgetSpent,
+    FieldFault,
+    InvalidFields,
+    LimitExceeded,
+    NotFound,
+)
+from verification.operations.ports import Change, Claim, Page, Remaining, SendId
 
 _CURSOR = re.compile(r"([0-9]{1,14})-([a-z2-7]{26})")
 
@@ -54,6 +60,8 @@ class InMemoryVerifications:
 
     Attributes:
         failing: errors to raise in place of the methods of these names.
+        used: what limits have counted, by the keys of their windows.
+        changes: of verifications, as the table's stream brings them; a test takes them out.
     """
 
     def __init__(
@@ -64,7 +72,8 @@ class InMemoryVerifications:
         self._items: dict[str, Verification] = {}
         self._beside: dict[str, _Beside] = {}
         self._followed: dict[tuple[str, str], SendId] = {}
-        self._used: dict[tuple[str, str, bytes, int], int] = {}
+        self.used: dict[str, int] = {}
+        self.changes: list[Change] = []
         self.journal = journal if journal is not None else []
         self.failing: dict[str, Exception] = {}
 
@@ -83,7 +92,7 @@ class InMemoryVerifications:
             if existing and existing.expires_at > now // 1000:
                 return existing
             self._count(charges, now)
-            self._items[verification.token] = verification
+            self._put(verification)
             if details:
                 beside = _Beside(verification.expires_at, _copy(details))
                 self._beside[verification.token] = beside
@@ -104,7 +113,7 @@ class InMemoryVerifications:
                 guess_key=guess.key,
                 guessed_at=guess.now,
             )
-            self._items[guess.id.token] = counted
+            self._put(counted)
             return counted, judge_counted(counted)
 
     def read(self, token: str) -> Record | None:
@@ -148,14 +157,16 @@ class InMemoryVerifications:
             if not is_as_seen or not _is_live(found, claim.sent_at):
                 return found
             self._count(charges, claim.sent_at)
-            self._items[seen.token] = replace(
-                found,
-                sends=claim.number,
-                sent_at=claim.sent_at,
-                lease_until=claim.lease_until,
-                channel=claim.channel,
-                auto_sends=found.auto_sends + claim.automatic,
-                take_overs=claim.take_overs,
+            self._put(
+                replace(
+                    found,
+                    sends=claim.number,
+                    sent_at=claim.sent_at,
+                    lease_until=claim.lease_until,
+                    channel=claim.channel,
+                    auto_sends=found.auto_sends + claim.automatic,
+                    take_overs=claim.take_overs,
+                )
             )
             return None
 
@@ -183,12 +194,14 @@ class InMemoryVerifications:
                         settled_key=None,
                         settled_reason=None,
                     )
-                self._items[verification.token] = replace(
-                    found,
-                    channel=adopted.channel,
-                    code_mac=adopted.code_mac,
-                    verifier=adopted.verifier,
-                    verifier_ref=adopted.verifier_ref,
+                self._put(
+                    replace(
+                        found,
+                        channel=adopted.channel,
+                        code_mac=adopted.code_mac,
+                        verifier=adopted.verifier,
+                        verifier_ref=adopted.verifier_ref,
+                    )
                 )
 
     def confirm(self, guess: Guess, *, alone: bool = False) -> tuple[Verification, Verdict] | None:
@@ -208,7 +221,7 @@ class InMemoryVerifications:
                 guess_key=guess.key,
                 settled_key=guess.key,
             )
-            self._items[guess.id.token] = confirmed
+            self._put(confirmed)
             return confirmed, judge_counted(confirmed)
 
     def dismiss(self, guess: Guess, reason: Reason) -> None:
@@ -216,9 +229,7 @@ class InMemoryVerifications:
             self._begin("dismiss")
             found = self._items.get(guess.id.token)
             if found and found.guess_key == guess.key:
-                self._items[guess.id.token] = replace(
-                    found, settled_key=guess.key, settled_reason=reason
-                )
+                self._put(replace(found, settled_key=guess.key, settled_reason=reason))
 
     def ask_again(self, guess: Guess, before: int) -> bool:
         with self._lock:
@@ -226,7 +237,7 @@ class InMemoryVerifications:
             found = self._items.get(guess.id.token)
             if found is None or found.guess_key != guess.key or (found.guessed_at or 0) > before:
                 return False
-            self._items[guess.id.token] = replace(found, guessed_at=guess.now)
+            self._put(replace(found, guessed_at=guess.now))
             return True
 
     def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:
@@ -270,10 +281,12 @@ class InMemoryVerifications:
                 reference=None,
                 user=None,
                 device=None,
+                ip=None,
+                paid=None,
             )
             if found.detailed and (beside := self._beside.get(verification_id.token)):
                 beside.details = Details()
-            self._items[verification_id.token] = canceled
+            self._put(canceled)
             return canceled
 
     def _begin(self, name: str) -> None:
@@ -303,15 +316,28 @@ class InMemoryVerifications:
             ),
         )
 
+    def give_back(self, verification: Verification, keys: Sequence[str], amount: int) -> None:
+        """Take off what was counted, once; see `tests.fakes.counters`."""
+        with self._lock:
+            found = self._items.get(verification.token)
+            if found is None or found.credited or found.created_at != verification.created_at:
+                return
+            self._put(replace(found, credited=True))
+            for key in keys:
+                if self.used.get(key, 0) >= amount:
+                    self.used[key] -= amount
+
+    def _put(self, verification: Verification) -> None:
+        before = self._items.get(verification.token)
+        self._items[verification.token] = verification
+        self.changes.append(Change(before, verification))
+
     def _count(self, charges: Sequence[Charge], now: int) -> None:
         """Count all the charges, or none of them."""
-        used = {_window(charge, now): self._used.get(_window(charge, now), 0) for charge in charges}
-        _refuse(
-            [c for c in charges if used[_window(c, now)] + c.amount > c.limit.count],
-            now,
-        )
+        used = {c: self.used.get(c.window_key(now), 0) + c.amount for c in charges}
+        _refuse([charge for charge in charges if used[charge] > charge.limit.count], now)
         for charge in charges:
-            self._used[_window(charge, now)] = used[_window(charge, now)] + charge.amount
+            self.used[charge.window_key(now)] = used[charge]
 
 
 def _with_reports(send: Send, beside: _Beside, created_at: int) -> Send:
@@ -321,11 +347,6 @@ def _with_reports(send: Send, beside: _Beside, created_at: int) -> Send:
         return replace(one, report=delivery if taken and began == created_at else None)
 
     return replace(send, tries=tuple(map(reported, send.tries)))
-
-
-def _window(charge: Charge, now: int) -> tuple[str, str, bytes, int]:
-    limit = charge.limit
-    return limit.name, limit.rule, charge.subject, charge.window_index(now)
 
 
 def _is_live(verification: Verification, now: int) -> bool:
@@ -339,8 +360,11 @@ def _refuse_impossible(charges: Sequence[Charge], now: int) -> None:
 def _refuse(spent: Sequence[Charge], now: int) -> None:
     if spent:
         worst = max(spent, key=lambda charge: charge.retry_after(now))
-        raise LimitExceeded(
-            f"The limit {worst.limit} is used up.", retry_after=worst.retry_after(now)
+        error = BudgetSpent if worst.limit.name in BUDGETS else LimitExceeded
+        raise error(
+            f"The limit {worst.limit} is used up.",
+            retry_after=worst.retry_after(now),
+            limit=worst.limit.name,
         )
 
 

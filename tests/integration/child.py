@@ -61,7 +61,7 @@ def send(operation: str, step: str, subject: str) -> None:
         parts(start_command(subject), remaining)
     else:
         # A minute later, so that it is not too early.
-        replace(parts, clock=lambda: clock() + 60_000)(CLIENT.id, subject, None, remaining)
+        replace(parts, clock=lambda: clock() + 60_000)(CLIENT, subject, None, remaining)
 
 
 def verify(step: str, verification_id: str, code: str, key: str, seconds: str) -> None:

@@ -66,7 +66,7 @@ def resend_at_once(stack: Stack, verification_id: str) -> Counter[str]:
 
     def attempt(_: int) -> str:
         try:
-            resend(CLIENT.id, verification_id, None, remaining)
+            resend(CLIENT, verification_id, None, remaining)
         except Exception as error:
             return getattr(error, "code", repr(error))
         return "sent"

@@ -93,17 +93,19 @@ def prepare(emulator: str, vendor: Vendor) -> Callable[[str], dict[str, str]]:
             "CODE_KEYS_SECRET": f"{name}-codes",
             "DIRECTORY_TABLE": f"{name}-directory",
             "EMAIL_SENDER": "verify@example.org",
-            "GUESS_LIMITS": "50/24h",
+            "GUARD_MODE": "monitor",
             "IDENTITY_KEY_SECRET": f"{name}-identity",
+            "LIMITS": (
+                "destination_sends=5/10m 10/24h; destination_guesses=50/24h; "
+                "destination_short_code_guesses=20/24h"
+            ),
             "POWERTOOLS_METRICS_NAMESPACE": "ServerlessVerify",
             "POWERTOOLS_SERVICE_NAME": "verification",
             "PROVIDERS_SECRET": f"{name}-providers",
             "RETENTION_HOURS": "24",
             "ROUTES": "sms=sns; sms:+372=messente-verify; voice=sandbox; email=ses",
             "SANDBOX_ENABLED": "true",
-            "SEND_LIMITS": "5/10m 10/24h",
             "SESSIONS_TABLE": f"{name}-sessions",
-            "SHORT_CODE_GUESS_LIMITS": "20/24h",
         }
 
         def client(service: str, url: str = emulator) -> Any:

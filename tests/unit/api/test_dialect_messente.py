@@ -646,7 +646,7 @@ def test_what_one_api_started_the_other_can_verify_look_up_and_send_again(api: M
     verification_id, pin = api.begin(max_tries="3")
     assert stack.lookup.one(SHOP.id, verification_id).verification.to == f"+{NUMBER}"
     stack.clock.advance(30)
-    stack.resend(SHOP.id, verification_id, None, plenty)
+    stack.resend(SHOP, verification_id, None, plenty)
     assert stack.messenger.sent[-1].code == pin
     _, verdict = stack.verify(VerifyCommand(SHOP.id, verification_id, pin), plenty)
     assert verdict.valid

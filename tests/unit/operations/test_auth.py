@@ -151,7 +151,7 @@ def test_a_totp_verification_is_one_like_every_other(
     assert found.sends == ()
     assert found.delivery_at(now) == Delivery.UNKNOWN
     with pytest.raises(MaxSendsReached):
-        verigator.stack.resend(SHOP.id, str(verification.id), None, plenty)
+        verigator.stack.resend(SHOP, str(verification.id), None, plenty)
     guess = VerifyCommand(SHOP.id, str(verification.id), verigator.shown(app))
     assert verigator.verify(guess, plenty)[1].valid
     found = record(verigator, path)

@@ -21,7 +21,7 @@ from verification.operations.verify import ASK_AGAIN, VerifyCommand
 
 from tests.fakes.clock import plenty
 from tests.fakes.providers import FakeMessenger, FakeVerifier
-from tests.fakes.stack import FakeStack, start_command
+from tests.fakes.stack import CLIENT, FakeStack, start_command
 
 WRONG = "111111"
 VALID = Verdict(True)
@@ -340,7 +340,7 @@ def test_a_repeat_hears_the_verifiers_own_reason_again(reason: Reason) -> None:
 
 def resend(delegated: Delegated, channel: Channel) -> None:
     delegated.stack.clock.advance(30)
-    delegated.stack.resend("shop", delegated.id, channel, plenty)
+    delegated.stack.resend(CLIENT, delegated.id, channel, plenty)
 
 
 def test_a_send_by_a_messenger_after_a_verifier_makes_our_code_the_one() -> None:
@@ -396,7 +396,7 @@ def test_a_late_send_does_not_undo_a_success() -> None:
         return send(order)
 
     delegated.messenger.send = send_while_it_is_verified  # type: ignore[method-assign]  # a race
-    delegated.stack.resend("shop", delegated.id, Channel.VOICE, plenty)
+    delegated.stack.resend(CLIENT, delegated.id, Channel.VOICE, plenty)
     assert delegated.status == Status.VERIFIED
     assert delegated.guess(delegated.our_code) == (no(Reason.ALREADY_VERIFIED), 1)
 

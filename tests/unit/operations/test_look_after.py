@@ -14,7 +14,7 @@ from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
 from tests.fakes.providers import FakeMessenger
-from tests.fakes.stack import FakeStack, start_command
+from tests.fakes.stack import CLIENT, FakeStack, start_command
 from tests.fakes.watches import Watch
 
 
@@ -382,7 +382,7 @@ def test_a_send_that_was_asked_for_puts_off_the_automatic_ones_and_takes_none_of
     name = str(watched.record.verification.id)
     watched.stack.clock.advance(10)
     watched.stack.watches.queued.clear()
-    watched.stack.resend("shop", name, None, plenty)
+    watched.stack.resend(CLIENT, name, None, plenty)
     watched.pending += [
         (watched.stack.clock() + w.delay * 1000, w) for w in watched.stack.watches.queued
     ]

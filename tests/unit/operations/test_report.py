@@ -9,7 +9,7 @@ from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
 from tests.fakes.providers import FakeMessenger
-from tests.fakes.stack import RETENTION, FakeStack, start_command
+from tests.fakes.stack import CLIENT, RETENTION, FakeStack, start_command
 from tests.fakes.watches import Watch
 
 DELIVERED, UNDELIVERED = Delivery.DELIVERED, Delivery.UNDELIVERED
@@ -171,7 +171,7 @@ def test_with_no_channel_left_nobody_looks() -> None:
 def test_a_report_on_a_send_before_the_last_has_nobody_look() -> None:
     reported = Reported(Channel.VOICE, Channel.VIBER)
     reported.stack.clock.advance(30)
-    reported.stack.resend("shop", reported.name, None, plenty)
+    reported.stack.resend(CLIENT, reported.name, None, plenty)
     reported.forget()
     reported.take(UNDELIVERED, number=1)
     assert reported.stack.watches.queued == []

@@ -29,7 +29,7 @@ from verification.operations.verify import VerifyCommand
 
 from tests.fakes.clock import plenty
 from tests.fakes.providers import FakeMessenger
-from tests.fakes.stack import RETENTION, FakeStack, start_command
+from tests.fakes.stack import CLIENT, RETENTION, FakeStack, start_command
 from tests.fakes.watches import Watch
 
 
@@ -50,8 +50,8 @@ class Started:
         self.id = str(self.record.verification.id)
         self.stack.journal.clear()
 
-    def resend(self, channel: Channel | None = None, client_id: str = "shop") -> Record:
-        return self.stack.resend(client_id, self.id, channel, plenty)
+    def resend(self, channel: Channel | None = None, client: Client = CLIENT) -> Record:
+        return self.stack.resend(client, self.id, channel, plenty)
 
     def guess(self, code: str) -> bool:
         return self.stack.verify(VerifyCommand("shop", self.id, code), plenty)[1].valid
@@ -179,10 +179,10 @@ def test_of_two_at_once_one_is_too_early() -> None:
 def test_what_is_not_the_clients_does_not_exist() -> None:
     started = Started()
     with pytest.raises(NotFound):
-        started.resend(client_id="other")
+        started.resend(client=replace(CLIENT, id="other"))
     for name in ("no id", "", "b" + started.id[1:]):
         with pytest.raises(NotFound):
-            started.stack.resend("shop", name, None, plenty)
+            started.stack.resend(CLIENT, name, None, plenty)
     started.stack.clock.advance(300 + RETENTION)
     with pytest.raises(NotFound):
         started.resend()
@@ -225,7 +225,7 @@ def test_a_resend_goes_on_by_the_channel_that_only_said_not_now() -> None:
     assert record.sends[0].outcome == Outcome.UNAVAILABLE
     voice.failing = None
     stack.clock.advance(30)
-    sent = stack.resend("shop", str(record.verification.id), None, plenty)
+    sent = stack.resend(CLIENT, str(record.verification.id), None, plenty)
     assert [(one.channel, one.outcome) for one in sent.sends[-1].tries] == [
         ("sms", "rejected"),
         ("voice", "accepted"),
@@ -283,7 +283,7 @@ def test_the_details_of_the_start_hold_for_later_sends() -> None:
     details = Details(template="{code} for {validity_minutes}")
     record = stack.start(start_command(details=details, sender="Me"), plenty).record
     stack.clock.advance(60)
-    stack.resend("shop", str(record.verification.id), None, plenty)
+    stack.resend(CLIENT, str(record.verification.id), None, plenty)
     first, second = stack.messenger.sent
     # It says how long the code is valid from now on.
     assert (first.message.text, first.sender) == (f"{first.code} for 5", "Me")
@@ -297,7 +297,7 @@ def test_a_reused_id_has_none_of_the_details_of_its_older_life() -> None:
     stack.clock.advance(300 + RETENTION)
     record = stack.start(start_command(idempotency_key="k"), plenty).record
     stack.clock.advance(30)
-    again = stack.resend("shop", str(record.verification.id), None, plenty)
+    again = stack.resend(CLIENT, str(record.verification.id), None, plenty)
     assert again.details == Details()
     assert "old" not in stack.messenger.sent[-1].message.text
     assert [send.number for send in again.sends] == [1, 2]
@@ -310,7 +310,7 @@ def test_a_test_destination_is_resent_without_a_message() -> None:
     tester = Client("tester", Profile("Test"), test=True)
     record = stack.start(start_command(fiction, client=tester), plenty).record
     stack.clock.advance(30)
-    again = stack.resend("tester", str(record.verification.id), Channel.VOICE, plenty)
+    again = stack.resend(tester, str(record.verification.id), Channel.VOICE, plenty)
     assert [send.taken.provider for send in again.sends] == ["test", "test"]
     assert [send.outcome for send in again.sends] == [Outcome.ACCEPTED] * 2
     assert stack.messenger.sent == []
@@ -323,7 +323,7 @@ def test_what_has_a_test_code_is_resent_without_a_message_and_costs_nothing() ->
     verification = stack.start(command, plenty).record.verification
     name = str(verification.id)
     stack.clock.advance(30)
-    again = stack.resend("shop", name, Channel.VOICE, plenty)
+    again = stack.resend(CLIENT, name, Channel.VOICE, plenty)
     assert [send.taken.provider for send in again.sends] == ["test", "test"]
     stack.clock.advance(60)  # and by itself
     stack.look_after(verification.token, again.verification.sent_at, 0, plenty)

@@ -21,7 +21,7 @@ from verification.operations.start import StartCommand
 from tests.fakes.clock import plenty
 from tests.fakes.keys import identity_key
 from tests.fakes.providers import FakeMessenger, FakeVerifier
-from tests.fakes.stack import FakeStack, start_command
+from tests.fakes.stack import CLIENT, FakeStack, start_command
 
 SMS, VOICE, VIBER = Channel.SMS, Channel.VOICE, Channel.VIBER
 
@@ -51,7 +51,7 @@ def test_a_provider_gets_all_that_it_may_need_to_know() -> None:
     assert first.template(SMS, "%token").text == first.render(SMS).text.replace(code, "%token")
     assert first.remaining() == plenty()
     stack.clock.advance(60.5)
-    stack.resend("shop", name, VOICE, plenty)
+    stack.resend(CLIENT, name, VOICE, plenty)
     second = stack.messenger.sent[1].order
     assert (second.key, second.channel) == (f"{name}-2-{began}", VOICE)
     assert second.validity == 240  # rounded up

@@ -8,6 +8,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .api.events import Answer, LambdaContext
@@ -15,6 +16,7 @@ from .api.handler import Api, Handler, Respond
 from .api.native.http import NativeApi
 from .aws import make_client
 from .domain.verification import OWN_APP
+from .errors import TemporarilyUnavailable
 from .operations.delete import Delete
 from .operations.lookup import Lookup
 from .operations.verify import Verify
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from .operations.tally import Tally
     from .operations.totp import AppChecker, Enrol
     from .storage.apps import DynamoDbApps
+    from .storage.counters import DynamoDbCounters
     from .storage.services import DynamoDbServices
     from .storage.tallies import DynamoDbTallies
     from .storage.watches import SqsWatches
@@ -85,6 +88,39 @@ class Stack:
             open_routes,
             methods,
         )
+
+    def prove(self) -> None:
+        """Prove that the tables and secrets of the parts made so far are there.
+
+        Not where a snapshot may be taken of the process, nor outside Lambda, where nothing is.
+
+        Raises:
+            ConfigurationError: one is not, or a secret has not the form it should have.
+        """
+        on_demand = self._settings.optional("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start"
+        if self._settings.optional("AWS_LAMBDA_FUNCTION_NAME") and on_demand:
+            # Whatever is out of reach for the moment is the requests' affair.
+            with suppress(TemporarilyUnavailable):
+                self._prove()
+
+    def _prove(self) -> None:
+        from .storage import proofs, table
+
+        made = vars(self)  # where cached properties are
+        for part, variable, nobody in (
+            ("_directory", "DIRECTORY_TABLE", table.client_key("")),
+            ("_verifications", "SESSIONS_TABLE", table.verification_key("")),
+            ("_counters", "SESSIONS_TABLE", table.verification_key("")),
+        ):
+            if part in made:
+                name = self._settings.required(variable)
+                proofs.prove_table(self._dynamodb, name, nobody, variable)
+        for part, variable, read in (
+            ("_code_keys", "CODE_KEYS_SECRET", lambda: self._code_keys.newest()),
+            ("_identity_key", "IDENTITY_KEY_SECRET", lambda: self._identity_key()),
+        ):
+            if part in made:
+                proofs.prove_secret(read, self._settings.required(variable), variable)
 
     def start(self) -> "Start":
         from .operations.start import Start
@@ -183,10 +219,8 @@ class Stack:
 
     def _tally(self) -> "Tally":
         from .operations.tally import Tally
-        from .storage.counters import DynamoDbCounters
 
-        counters = DynamoDbCounters(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
-        return Tally(counters, self._tallies, self._identity_key, self.telemetry)
+        return Tally(self._counters, self._tallies, self._identity_key, self.telemetry)
 
     def manage_services(self) -> "Manage":
         from .operations.services import Manage
@@ -244,6 +278,12 @@ class Stack:
     @functools.cached_property
     def _verifications(self) -> DynamoDbVerifications:
         return DynamoDbVerifications(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+
+    @functools.cached_property
+    def _counters(self) -> "DynamoDbCounters":
+        from .storage.counters import DynamoDbCounters
+
+        return DynamoDbCounters(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
 
     @functools.cached_property
     def _tallies(self) -> "DynamoDbTallies":

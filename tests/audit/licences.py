@@ -73,13 +73,13 @@ def licence(name: str) -> str:
         LocalError: it says none that we know.
     """
     metadata = importlib.metadata.metadata(name)
-    said = READ.get(name) or metadata.get("License-Expression") or metadata.get("License", "")
+    said = READ.get(name) or metadata.get("License-Expression") or metadata.get("License") or ""
     if not accepted(said):
         raise LocalError(
             f"{name} says that its licence is {said!r}. Read the licence in the package; if it may "
             "be deployed, write it down in tests/audit/licences.py."
         )
-    return str(said)
+    return said
 
 
 def accepted(expression: str) -> bool:

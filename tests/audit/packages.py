@@ -47,12 +47,12 @@ def ask(lock: Path) -> dict[str, Any]:
         Unanswered: there is none.
         LocalError: the lock is none.
     """
-    # It fails alike whatever went wrong. This asks nobody: what fails now is the lock.
-    run([*command(lock), "--dry-run"], f"Reading {name(lock)} with pip-audit")
     done = subprocess.run(command(lock), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     try:
         report: dict[str, Any] = json.loads(done.stdout)
     except json.JSONDecodeError:
+        # It fails alike whatever went wrong. A dry run asks nobody: what fails then is the lock.
+        run([*command(lock), "--dry-run"], f"Reading {name(lock)} with pip-audit")
         raise Unanswered(textwrap.shorten(tail(done.stderr, 1), 120)) from None
     return report
 
@@ -79,7 +79,8 @@ def judge(report: Mapping[str, Any]) -> list[str]:
             wrong.append(f"{package['name']}: {package['skip_reason']}")
         for hole in package.get("vulns", ()):
             mended = ", ".join(hole["fix_versions"]) or "no version yet"
-            wrong.append(f"{package['name']} {package['version']}: {hole['id']}, mended in {mended}")
+            one = f"{package['name']} {package['version']}"
+            wrong.append(f"{one}: {hole['id']}, mended in {mended}")
     return wrong
 
 

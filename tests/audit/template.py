@@ -21,6 +21,9 @@ from tests.template.loading import STACK, TEMPLATE, TEMPLATE_FILE
 CHECKOV = ROOT / ".venv/checkov/bin/checkov"
 FOR_ALL = ROOT / ".checkov.yaml"
 
+# Report and end well, whatever is found; fetch nothing of its vendor's platform.
+_OPTIONS = ("--output=json", "--soft-fail", "--skip-download")
+
 _ANSWER = re.compile(r"# checkov:skip=(CKV\w+): *(.*)")
 _ANSWER_FOR_ALL = re.compile(r"  - (CKV\w+) *(?:# *(.*))?")
 _RESOURCE = re.compile(r"  (\w+):")
@@ -82,8 +85,7 @@ def findings() -> list[Finding]:
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "stack.json").write_text(json.dumps(deployed()))
         done = subprocess.run(
-            [CHECKOV, "--file=stack.json", "--framework=cloudformation", "--output=json"]
-            + ["--skip-download", "--soft-fail"],
+            [CHECKOV, "--file=stack.json", "--framework=cloudformation", *_OPTIONS],
             cwd=folder,  # away from .checkov.yaml and a person's own settings
             env={"HOME": folder, "CKV_SKIP_PACKAGE_UPDATE_CHECK": "true"},
             stdin=subprocess.DEVNULL,
@@ -99,7 +101,7 @@ def findings() -> list[Finding]:
 
 
 def deployed() -> dict[str, Any]:
-    """The stack as AWS gets it, the roles and stages that SAM makes included; all conditions hold."""
+    """The stack as AWS gets it: with the roles and stages that SAM makes; all conditions hold."""
     stack: dict[str, Any] = _decide(STACK)
     for resource in stack["Resources"].values():
         resource.pop("Condition", None)
@@ -123,8 +125,9 @@ def _finding(failed: Mapping[str, Any]) -> Finding:
 
 
 def origin(made: str) -> str:
-    """The resource of template.yaml that SAM made another of: StartFunction of StartFunctionRole."""
-    return max((one for one in TEMPLATE["Resources"] if made.startswith(one)), key=len, default=made)
+    """The resource of template.yaml that SAM made this one of: StartFunctionRole, StartFunction."""
+    names = (name for name in TEMPLATE["Resources"] if made.startswith(name))
+    return max(names, key=len, default=made)
 
 
 def compare(found: Iterable[Finding], answered: Iterable[Answer]) -> list[str]:

@@ -13,7 +13,8 @@ LOCKS = [
     "tests/audit/requirements.txt",
     "tests/requirements.txt",
 ]
-ENTRY = re.compile(r"[a-z0-9-]+(\[[a-z]+\])?==\S+( ; [^\\]+)?( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
+VERSION = r"[a-z0-9-]+(\[[a-z]+\])?==\S+( ; [^\\]+)?"
+ENTRY = re.compile(VERSION + r"( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
 
 
 def test_these_are_all_locks() -> None:

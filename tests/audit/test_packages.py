@@ -30,7 +30,8 @@ HOLE = {
 def lock(tmp_path: Path) -> Path:
     """Two packages of our lock."""
     path = tmp_path / "requirements.txt"
-    path.write_text(f"segno==1.6.6 --hash=sha256:{'0' * 64}\nsix==1.17.0 --hash=sha256:{'1' * 64}\n")
+    hash_ = f"--hash=sha256:{'0' * 64}"
+    path.write_text(f"segno==1.6.6 {hash_}\nsix==1.17.0 {hash_}\n")
     return path
 
 
@@ -69,17 +70,10 @@ def test_a_known_hole_fails(
     assert packages.audit([lock]) == ["six 1.17.0: CVE-2026-0001, mended in 1.18.0"]
 
 
-@pytest.mark.parametrize("listening", [True, False], ids=["out of order", "nobody"])
 def test_an_audit_that_nobody_answers_is_skipped_in_one_line(
-    lock: Path,
-    httpserver: HTTPServer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    listening: bool,
+    lock: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    httpserver.expect_request("/query").respond_with_data("Service Unavailable", 503)
-    url = httpserver.url_for("/query") if listening else f"http://127.0.0.1:{free_port()}/query"
-    service(monkeypatch, url)
+    service(monkeypatch, f"http://127.0.0.1:{free_port()}")
     assert packages.audit([lock, lock]) == []
     [line] = capsys.readouterr().out.splitlines()
     assert line.startswith("Skipped: nobody could be asked for known holes")

@@ -4,7 +4,12 @@ import json
 from collections.abc import Callable
 
 import pytest
+from verification.domain.guard import Suspicion
+from verification.domain.limits import Budget, LimitName, parse_budget
+from verification.operations import tally
 from verification.telemetry import Telemetry
+
+from tests.fakes.samples import make_verification
 
 from .initialise import variables
 from .loading import FUNCTIONS, STACK, TEMPLATE, of_type, references
@@ -15,13 +20,29 @@ ALARMS = of_type("AWS::CloudWatch::Alarm")
 # pages "Types of metrics for Lambda functions" and "Available CloudWatch metrics for Amazon SQS".
 EMITTED = {
     ("AWS/Lambda", "Errors"): ("FunctionName", "AWS::Lambda::Function"),
+    ("AWS/Lambda", "IteratorAge"): ("FunctionName", "AWS::Lambda::Function"),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ("QueueName", "AWS::SQS::Queue"),
 }
+
+[DAY] = parse_budget(LimitName.CLIENT_MESSAGES, "100")
 
 # What our own telemetry counts, and how it comes to.
 OWN: dict[str, Callable[[Telemetry], None]] = {
     "Crashes": lambda telemetry: telemetry.crashed("request_crashed", ValueError()),
     "ProvidersRefusing": lambda telemetry: telemetry.refused("messente", "101"),
+    "BudgetNearlySpent": lambda telemetry: telemetry.budget_nearly_spent(
+        Budget(DAY, "shop", 0, 80, 100)
+    ),
+    "FraudSuspected": lambda telemetry: telemetry.suspected(
+        make_verification(), (Suspicion.COUNTRY_DAY, Suspicion.IP_DAY), blocked=True
+    ),
+}
+
+# These ring later than at the first event.
+LATER = {
+    "BudgetNearlySpent": ("GreaterThanOrEqualToThreshold", tally._ALARM_AT),  # per cent
+    "FraudSuspected": ("GreaterThanThreshold", 20),  # starts
+    "TallyBehind": ("GreaterThanThreshold", 60_000),  # milliseconds
 }
 
 each_alarm = pytest.mark.parametrize("alarm", ALARMS)
@@ -61,10 +82,10 @@ def test_an_alarm_of_our_own_watches_what_any_function_counts(
 
 
 @each_alarm
-def test_an_alarm_rings_at_the_first_event_and_is_silent_without_any(alarm: str) -> None:
+def test_an_alarm_rings_when_it_should_and_is_silent_without_any_event(alarm: str) -> None:
     properties = ALARMS[alarm]
-    assert properties["ComparisonOperator"] == "GreaterThanThreshold"
-    assert properties["Threshold"] == 0
+    rings = properties["ComparisonOperator"], properties["Threshold"]
+    assert rings == LATER.get(alarm, ("GreaterThanThreshold", 0))
     assert properties["EvaluationPeriods"] == 1
     assert properties["Statistic"] in ("Sum", "Maximum")
     assert properties["TreatMissingData"] == "notBreaching"

@@ -81,6 +81,15 @@ def test_sessions_are_found_by_destination_and_the_index_holds_keys_alone() -> N
     assert types == {"pk": "S", "sk": "S", "destination_hash": "B", "client_time": "S"}
 
 
+def test_the_stream_brings_what_was_and_what_is_of_sessions_alone() -> None:
+    """What a delete erases is credited from the item before; see operations/tally.py."""
+    streams = {name: table.get("StreamSpecification") for name, table in TABLES.items()}
+    assert streams == {
+        "SessionsTable": {"StreamViewType": "NEW_AND_OLD_IMAGES"},
+        "DirectoryTable": None,
+    }
+
+
 def test_clients_are_not_lost() -> None:
     directory = TABLES["DirectoryTable"]
     assert directory["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}

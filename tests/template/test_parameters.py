@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verification.domain.limits import parse_limits
+from verification.domain.guard import Mode
+from verification.domain.limits import BUDGETS, LimitName
+from verification.domain.policy import NUMBER_KINDS
 from verification.errors import ConfigurationError
 from verification.settings import Settings
 
+from .initialise import variables
 from .loading import STACK, TEMPLATE, references
+from .test_settings import LIMITS
 
 PARAMETERS = TEMPLATE["Parameters"]
 # Why these may hold anything.
@@ -77,6 +81,24 @@ TAKEN: dict[str, list[Any]] = {
     "EmailSender": ["", "verify@example.org"],
     "EmailConfigurationSet": ["", "my_set-1"],
     "SendLimits": ["5/10m", "5/10m 10/24h 100/30d", " 1/1s "],
+    "CountryLimits": [
+        "",
+        "100/1h",
+        "100/1h, EE=5000/1h",
+        "EE=5000/1h 20000/24h,LV=1/1s",
+        " EE = 5/1h , 6/1h ",
+    ],
+    "Countries": ["", "EE", "EE LV LT"],
+    "RefusedNumberKinds": ["", "premium_rate", "premium_rate shared_cost voip unknown"],
+    "GuardAllow": [
+        "",
+        "EE",
+        "+3725",
+        "192.0.2.0/24",
+        "192.0.2.7",
+        "2001:db8::/32 192.0.2.0/24 +3725 EE",
+        "2001:DB8::/32",
+    ],
     "MetricsNamespace": ["Shop/Verify"],
     "AlarmTopicArn": ["", "arn:aws:sns:eu-west-1:123456789012:alarms"],
     "MemorySize": [128, 3008],
@@ -101,6 +123,14 @@ REFUSED: dict[str, list[Any]] = {
     "EmailSender": ["verify", "Verify <verify@example.org>", "a b@example.org", "a@b@example.org"],
     "EmailConfigurationSet": ["my set", "x" * 65],
     "SendLimits": ["", "5", "5/10", "0/10m", "5/0m", "-5/10m", "5/10w", "5/10m,10/24h", "5 / 10m"],
+    "CountryLimits": [
+        *(" ", "EE", "EE=", "=5/1h", "ee=5/1h", "EST=5/1h", "EE=LV=5/1h", "EE:5/1h"),
+        *("5/1h,", ",5/1h", "5/1h;6/1h", "5/1h EE=6/1h", "EE=0/1h", "EE=5/1w"),
+    ],
+    "Countries": [" ", "ee", "EST", "EE,LV", "EE  LV", " EE", "EE ", "E", "+372"],
+    "RefusedNumberKinds": [" ", "VOIP", "voip,pager", "voip  pager", " voip", "toll free ", "1"],
+    "GuardMode": ["", "Off", "false", "warn"],
+    "GuardAllow": [" ", "EE,LV", "EE  LV", " EE", "192.0.2.0-9", "example.org", "192.0.2.*"],
     "MetricsNamespace": ["", "Shop Verify", "x" * 256],
     "AlarmTopicArn": ["alarms", "arn:aws:sqs:eu-west-1:123456789012:alarms"],
     "MemorySize": [127, 3009],
@@ -129,6 +159,15 @@ REFUSED: dict[str, list[Any]] = {
 }
 for other in ("GuessLimits", "ShortCodeGuessLimits"):
     TAKEN[other], REFUSED[other] = TAKEN["SendLimits"], REFUSED["SendLimits"]
+for other in ("IpLimits", "ClientLimits", "PrefixLimits"):
+    TAKEN[other] = ["", *TAKEN["SendLimits"]]
+    REFUSED[other] = [" ", "EE=5/10m", "5/10m;", *filter(None, REFUSED["SendLimits"])]
+for other in ("ClientMessages", "StackMessages"):
+    TAKEN[other] = ["", "1", "9999999"]
+    REFUSED[other] = ["0", "05", "-1", "9.5", "10000000", "100/1d", "1000 ", "1,000"]
+for other in ("ClientCost", "StackCost"):
+    TAKEN[other] = ["", "1", "0.01", "99.50", "250", "9999999.9999"]
+    REFUSED[other] = ["-1", ".5", "5.", "9,50", "EUR 5", "1.00001", "10000000", "1e3", "1 "]
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -157,9 +196,53 @@ def test_any_routes_that_are_taken_are_understood_or_refused_with_the_place(text
         assert re.search(r"^ROUTES: '.*' at character \d+ (is|names) ", str(error))
 
 
-@pytest.mark.parametrize("text", TAKEN["SendLimits"])
-def test_limits_that_are_taken_are_understood(text: str) -> None:
-    assert len(parse_limits("sends", text)) == len(text.split())
+@pytest.mark.parametrize("limit", LIMITS)
+def test_limits_that_are_taken_are_understood(limit: LimitName) -> None:
+    """As they stand in the one text that the template makes of them all."""
+    for text in TAKEN[LIMITS[limit]]:
+        rules = Settings(variables("StartFunction", **{LIMITS[limit]: text})).limits.rules
+        read = [one for key, of in rules.items() if key.partition(":")[0] == limit for one in of]
+        assert len(read) == (bool(text) if limit in BUDGETS else text.count("/"))
+
+
+A_COUNTRYS_LIMIT = st.tuples(
+    st.sampled_from(["", "EE=", " LV = ", "XX="]),
+    st.lists(st.sampled_from(["5/1h", "5/10m", "1000000000/1s"]), min_size=1).map(" ".join),
+)
+
+
+@given(st.lists(A_COUNTRYS_LIMIT.map("".join), min_size=1, max_size=4).map(", ".join))
+def test_any_limits_that_are_taken_are_understood_or_refused_by_name(text: str) -> None:
+    """Such as what is there twice, or too much: a pattern cannot know."""
+    assert allows("CountryLimits", text)
+    try:
+        assert Settings(variables("StartFunction", CountryLimits=text)).limits.rules
+    except ConfigurationError as error:
+        assert re.search("^LIMITS: '?country_sends.* (there twice|such as 5/10m)[.]$", str(error))
+
+
+@pytest.mark.parametrize("text", TAKEN["Countries"])
+def test_countries_that_are_taken_are_understood(text: str) -> None:
+    assert Settings({"COUNTRIES": text}).countries == set(text.split())
+
+
+@pytest.mark.parametrize("text", TAKEN["RefusedNumberKinds"])
+def test_kinds_of_numbers_that_are_taken_are_understood(text: str) -> None:
+    assert Settings({"REFUSED_NUMBER_KINDS": text}).refused_kinds == set(text.split())
+
+
+def test_the_kinds_of_numbers_in_the_description_are_those_there_are() -> None:
+    words = re.findall("[a-z_]+", PARAMETERS["RefusedNumberKinds"]["Description"])
+    assert [word for word in words if word in NUMBER_KINDS] == [*NUMBER_KINDS]
+
+
+@pytest.mark.parametrize("text", TAKEN["GuardAllow"])
+def test_what_the_guard_should_let_through_is_understood(text: str) -> None:
+    assert len(Settings({"GUARD_ALLOW": text}).guard_allow.words) == len(text.split())
+
+
+def test_the_guards_modes_are_those_there_are() -> None:
+    assert PARAMETERS["GuardMode"]["AllowedValues"] == [*Mode]
 
 
 def test_each_pattern_is_tried() -> None:

@@ -19,6 +19,7 @@ SEND_SMS = {one for one in SEND if not one.startswith(("ses:", "sms-voice:SendVo
 START_AND_VERIFY = {
     "dynamodb:GetItem DirectoryTable",
     "dynamodb:UpdateItem DirectoryTable",
+    "dynamodb:BatchGetItem SessionsTable",
     "dynamodb:GetItem SessionsTable",
     "dynamodb:PutItem SessionsTable",
     "dynamodb:Query SessionsTable",
@@ -32,6 +33,8 @@ START_AND_VERIFY = {
 ALLOWED = {
     "StartFunction": {
         "dynamodb:GetItem DirectoryTable",
+        "dynamodb:UpdateItem DirectoryTable",
+        "dynamodb:BatchGetItem SessionsTable",
         "dynamodb:GetItem SessionsTable",
         "dynamodb:PutItem SessionsTable",
         "dynamodb:Query SessionsTable",
@@ -54,17 +57,20 @@ ALLOWED = {
     "LookupFunction": {
         "dynamodb:BatchGetItem SessionsTable",
         "dynamodb:GetItem DirectoryTable",
+        "dynamodb:UpdateItem DirectoryTable",
         "dynamodb:Query SessionsTable",
         "dynamodb:Query ${SessionsTable.Arn}/index/by_destination",
         "secretsmanager:GetSecretValue IdentityKeySecret",
     },
     "DeleteFunction": {
         "dynamodb:GetItem DirectoryTable",
+        "dynamodb:UpdateItem DirectoryTable",
         "dynamodb:UpdateItem SessionsTable",
         "secretsmanager:GetSecretValue ProvidersSecret",
     },
     "ResendFunction": {
         "dynamodb:GetItem DirectoryTable",
+        "dynamodb:UpdateItem DirectoryTable",
         "dynamodb:PutItem SessionsTable",
         "dynamodb:Query SessionsTable",
         "dynamodb:UpdateItem SessionsTable",
@@ -87,14 +93,12 @@ ALLOWED = {
     "MessageBirdFunction": {*START_AND_VERIFY, *SEND},
     "VerigatorFunction": {
         *(START_AND_VERIFY - {"dynamodb:Query SessionsTable"}),
-        "dynamodb:BatchGetItem SessionsTable",
         "dynamodb:BatchWriteItem DirectoryTable",
         "dynamodb:ConditionCheckItem DirectoryTable",
         "dynamodb:DeleteItem DirectoryTable",
         "dynamodb:PutItem DirectoryTable",
         "dynamodb:Query DirectoryTable",
         "dynamodb:Query ${SessionsTable.Arn}/index/by_destination",
-        "dynamodb:UpdateItem DirectoryTable",
         *SEND_SMS,
     },
     "ReportsFunction": {
@@ -105,10 +109,38 @@ ALLOWED = {
         "sqs:SendMessage ReportsDeadLetterQueue",
         "sqs:SendMessage ResendQueue",
     },
+    "TallyFunction": {
+        "dynamodb:BatchGetItem SessionsTable",
+        "dynamodb:DescribeStream SessionsTable",
+        "dynamodb:GetRecords SessionsTable",
+        "dynamodb:GetShardIterator SessionsTable",
+        "dynamodb:UpdateItem SessionsTable",
+        "secretsmanager:GetSecretValue IdentityKeySecret",
+        "sqs:SendMessage TallyDeadLetterQueue",
+    },
 }
-# By the statement that lets them read clients: of two for one action on one table, an emulator that
-# heeds no conditions needs but one, and tests/e2e could not show that it takes both.
-READ_USERS = {f"{name}Function" for name in ("Verify", "Messente", "MessageBird", "Verigator")}
+# Which items of the directory each reads: of clients, prices, and services with their users. By one
+# statement: of two for one action on one table, an emulator that heeds no conditions needs but one,
+# and tests/e2e could not show that it takes both.
+READ = {
+    "StartFunction": ["C#*", "P#*"],
+    "VerifyFunction": ["C#*", "S#*"],
+    "LookupFunction": ["C#*"],
+    "DeleteFunction": ["C#*"],
+    "ResendFunction": ["C#*", "P#*"],
+    "MessenteFunction": ["C#*", "P#*", "S#*"],
+    "MessageBirdFunction": ["C#*", "P#*", "S#*"],
+    "VerigatorFunction": ["C#*", "P#*", "S#*"],
+    "ReportsFunction": [],
+    "TallyFunction": [],
+}
+# And which it changes: when secrets were used, by all who check any; services and their users.
+CHANGED = {function: ["K#*"] if items else [] for function, items in READ.items()} | {
+    "VerifyFunction": ["K#*", "S#*"],
+    "MessenteFunction": ["K#*", "S#*"],
+    "MessageBirdFunction": ["K#*", "S#*"],
+    "VerigatorFunction": ["K#*", "N#*", "S#*"],
+}
 # Of these AWS knows no resources, or only numbers and pools, which a provider's settings name.
 ANYWHERE = {
     "end-user-messaging:SendNotifyCodeVerification",
@@ -137,20 +169,15 @@ def statements(function: str) -> Iterator[dict[str, Any]]:
 
 @each_function
 def test_a_function_reads_clients_and_writes_none_of_them(function: str) -> None:
-    """Their partitions begin with C#, those of services and users with S# and N#."""
-    directory = [
-        statement
-        for statement in statements(function)
-        if any(name_of(one) == "DirectoryTable" for one in listed(statement.get("Resource")))
-    ]
-    for statement in directory:
-        [(operator, keys)] = statement["Condition"].items()
-        assert operator == "ForAllValues:StringLike"
-        if listed(statement["Action"]) == ["dynamodb:GetItem"]:
-            users = ["S#*"] if function in READ_USERS else []
-            assert keys == {"dynamodb:LeadingKeys": ["C#*", *users]}
-        else:
-            assert set(keys["dynamodb:LeadingKeys"]) <= {"S#*", "N#*"}
+    """Their partitions begin with C#, with P# the one of prices, which operators alone write."""
+    read, changed = set[str](), set[str]()
+    for statement in statements(function):
+        if any(name_of(one) == "DirectoryTable" for one in listed(statement.get("Resource"))):
+            [(operator, keys)] = statement["Condition"].items()
+            assert operator == "ForAllValues:StringLike"
+            reads = listed(statement["Action"]) == ["dynamodb:GetItem"]
+            (read if reads else changed).update(listed(keys["dynamodb:LeadingKeys"]))
+    assert (sorted(read), sorted(changed)) == (READ[function], CHANGED[function])
 
 
 def name_of(resource: Any) -> str:
@@ -175,6 +202,17 @@ def test_devices_are_all_that_the_api_with_secrets_in_its_urls_may_delete() -> N
     [statement] = [s for s in statements("MessenteFunction") if s["Sid"] == "ForgetDevices"]
     keys = {"dynamodb:LeadingKeys": ["T#*"]}
     assert statement["Condition"] == {"ForAllValues:StringLike": keys}
+
+
+def test_the_tally_reads_limits_and_no_verifications() -> None:
+    [statement] = [s for s in statements("TallyFunction") if s["Sid"] == "ReadBudgets"]
+    keys = {"dynamodb:LeadingKeys": ["L#*"]}
+    assert statement["Condition"] == {"ForAllValues:StringLike": keys}
+
+
+def test_the_tally_takes_from_the_stream_of_its_table_alone() -> None:
+    [statement] = [s for s in statements("TallyFunction") if s["Sid"] == "TakeFromStream"]
+    assert statement["Resource"] == {"Fn::GetAtt": ["SessionsTable", "StreamArn"]}
 
 
 @each_function

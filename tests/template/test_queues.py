@@ -8,14 +8,19 @@ from verification.operations.start import LOOK_AFTER
 from .loading import FUNCTIONS, STACK, of_type
 
 QUEUES = of_type("AWS::SQS::Queue")
-MAPPINGS = of_type("AWS::Lambda::EventSourceMapping")
+# What comes from the stream is in test_stream.py.
+MAPPINGS = {
+    name: mapping
+    for name, mapping in of_type("AWS::Lambda::EventSourceMapping").items()
+    if mapping["EventSourceArn"]["Fn::GetAtt"][1] == "Arn"
+}
 SOURCES = [mapping["EventSourceArn"]["Fn::GetAtt"][0] for mapping in MAPPINGS.values()]
 
-# Starts reserve guesses: who knows their limits starts.
+# Who knows the guard starts.
 STARTERS = [
     name
     for name, function in FUNCTIONS.items()
-    if "GUESS_LIMITS" in function["Environment"]["Variables"]
+    if "GUARD_MODE" in function["Environment"]["Variables"]
 ]
 
 each_mapping = pytest.mark.parametrize("mapping", MAPPINGS)

@@ -3,19 +3,26 @@
 from collections.abc import Callable
 
 import pytest
+from verification.domain.guard import Mode
 from verification.domain.limits import Limit, Limits
 from verification.domain.verification import Channel
 from verification.errors import ConfigurationError
 from verification.settings import Settings
 
+LIMITS = (
+    "destination_sends=5/10m 10/24h; destination_guesses=50/24h; "
+    "destination_short_code_guesses=20/24h"
+)
 ENVIRON = {
     "BRAND": "Shop",
+    "COUNTRIES": "EE  NL",
     "FOLLOWED_PROVIDERS": "aws-sms  aws-voice",
-    "GUESS_LIMITS": "50/24h",
+    "GUARD_ALLOW": "192.0.2.0/24 +3725 EE",
+    "GUARD_MODE": "block",
+    "LIMITS": LIMITS,
+    "REFUSED_NUMBER_KINDS": "premium_rate voip",
     "RETENTION_HOURS": "24",
     "ROUTES": "sms=sns",
-    "SEND_LIMITS": "5/10m 10/24h",
-    "SHORT_CODE_GUESS_LIMITS": "20/24h",
     "TEST_DESTINATIONS": "+12025550100=123456@2027-01-31",
     "TRUSTED_DEVICE_DAYS": "30",
 }
@@ -28,13 +35,21 @@ def test_settings_are_read_from_the_environment() -> None:
     assert settings.routes.providers(Channel.SMS, "+31612345678", "NL") == ("sns",)
     assert settings.followed == {"aws-sms", "aws-voice"}
     assert settings.limits == Limits(
-        sends=(
-            Limit("destination_sends", "5/10m", 5, 600),
-            Limit("destination_sends", "10/24h", 10, 86_400),
-        ),
-        guesses=(Limit("destination_guesses", "50/24h", 50, 86_400),),
-        short_code_guesses=(Limit("destination_short_code_guesses", "20/24h", 20, 86_400),),
+        {
+            "destination_sends": (
+                Limit("destination_sends", "5/10m", 5, 600),
+                Limit("destination_sends", "10/24h", 10, 86_400),
+            ),
+            "destination_guesses": (Limit("destination_guesses", "50/24h", 50, 86_400),),
+            "destination_short_code_guesses": (
+                Limit("destination_short_code_guesses", "20/24h", 20, 86_400),
+            ),
+        }
     )
+    assert settings.countries == {"EE", "NL"}
+    assert settings.refused_kinds == {"premium_rate", "voip"}
+    assert settings.guard_mode == Mode.BLOCK
+    assert settings.guard_allow.words == {"192.0.2.0/24", "+3725", "EE"}
     assert list(settings.test_destinations) == ["+12025550100"]
     assert settings.trusted_device_seconds == 30 * 86_400
     assert settings.optional("BRAND") == "Shop"
@@ -42,13 +57,17 @@ def test_settings_are_read_from_the_environment() -> None:
 
 READERS: dict[str, Callable[[Settings], object]] = {
     "BRAND": lambda settings: settings.brand,
-    "GUESS_LIMITS": lambda settings: settings.limits,
+    "GUARD_MODE": lambda settings: settings.guard_mode,
+    "LIMITS": lambda settings: settings.limits,
     "RETENTION_HOURS": lambda settings: settings.retention_seconds,
     "ROUTES": lambda settings: settings.routes,
-    "SEND_LIMITS": lambda settings: settings.send_limits,
-    "SHORT_CODE_GUESS_LIMITS": lambda settings: settings.limits,
     "SESSIONS_TABLE": lambda settings: settings.required("SESSIONS_TABLE"),
     "TRUSTED_DEVICE_DAYS": lambda settings: settings.trusted_device_seconds,
+}
+OPTIONAL: dict[str, Callable[[Settings], object]] = {
+    "COUNTRIES": lambda settings: settings.countries,
+    "GUARD_ALLOW": lambda settings: settings.guard_allow,
+    "REFUSED_NUMBER_KINDS": lambda settings: settings.refused_kinds,
 }
 
 
@@ -71,9 +90,19 @@ def test_a_brand_that_nobody_sees_is_none(brand: str) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("GUESS_LIMITS", "50", "destination_guesses: '50' at character 1"),
-        ("SEND_LIMITS", "5/10m 0/1s", "destination_sends: '0/1s' at character 7"),
-        ("SHORT_CODE_GUESS_LIMITS", "20/1y", "destination_short_code_guesses: '20/1y'"),
+        ("LIMITS", f"{LIMITS}; ip_starts=50", "LIMITS: ip_starts: '50' at character 1"),
+        ("LIMITS", "destination_sends=5/10m 0/1s", "destination_sends: '0/1s' at character 7"),
+        ("LIMITS", f"{LIMITS}; sends=5/10m", "LIMITS: 'sends' is none of destination_sends, "),
+        ("LIMITS", f"{LIMITS}; destination_sends=5/1h", "LIMITS: 'destination_sends' is there"),
+        ("LIMITS", f"{LIMITS}; stack_cost=12€", "stack_cost: '12€' is not an amount of money"),
+        ("COUNTRIES", "EE NO XX", "COUNTRIES: 'XX' is not a country."),
+        ("COUNTRIES", "EE,NL", "COUNTRIES: 'EE,NL' is not a country."),
+        ("COUNTRIES", "ee", "COUNTRIES: 'ee' is not a country."),
+        ("REFUSED_NUMBER_KINDS", "voip premium", "'premium' is not one of fixed_line, mobile,"),
+        ("GUARD_MODE", "on", "GUARD_MODE must be one of off, monitor, block."),
+        ("GUARD_MODE", "Block", "GUARD_MODE must be one of off, monitor, block."),
+        ("GUARD_ALLOW", "192.0.2.1/24", "GUARD_ALLOW: '192.0.2.1/24' is no network such as"),
+        ("GUARD_ALLOW", "EE estonia", "GUARD_ALLOW: 'estonia' is no network such as"),
         ("RETENTION_HOURS", "a day", "RETENTION_HOURS"),
         ("RETENTION_HOURS", "0", "must be 1 to 8760."),
         ("RETENTION_HOURS", "8761", "must be 1 to 8760."),
@@ -86,9 +115,20 @@ def test_a_brand_that_nobody_sees_is_none(brand: str) -> None:
 )
 def test_a_wrong_setting_is_named_and_says_where(variable: str, value: str, says: str) -> None:
     with pytest.raises(ConfigurationError) as stopped:
-        READERS[variable](Settings(ENVIRON | {variable: value}))
+        (READERS | OPTIONAL)[variable](Settings(ENVIRON | {variable: value}))
     assert str(stopped.value).startswith(variable)
     assert says in str(stopped.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["destination_sends", "destination_guesses", "destination_short_code_guesses"]
+)
+@pytest.mark.parametrize("instead", ["", "{name}=;"])
+def test_nobody_runs_a_stack_without_the_limits_of_destinations(name: str, instead: str) -> None:
+    kept = [entry for entry in LIMITS.split("; ") if not entry.startswith(name)]
+    settings = Settings(ENVIRON | {"LIMITS": instead.format(name=name) + "; ".join(kept)})
+    with pytest.raises(ConfigurationError, match=f"^LIMITS: {name} is missing.$"):
+        _ = settings.limits
 
 
 def test_a_wrong_test_destination_is_named_without_its_code() -> None:
@@ -102,6 +142,9 @@ def test_a_wrong_test_destination_is_named_without_its_code() -> None:
 def test_optional_settings_may_be_missing_or_empty(environ: dict[str, str]) -> None:
     settings = Settings(environ)
     assert settings.test_destinations == {}
+    assert settings.countries == frozenset()
+    assert settings.refused_kinds == frozenset()
+    assert settings.guard_allow.words == frozenset()
     assert settings.followed == frozenset()
     assert settings.optional("SMS_SENDER_ID") is None
     assert not settings.sandbox_enabled

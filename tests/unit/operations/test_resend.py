@@ -1,6 +1,7 @@
 """Resend: the same code again, when asked and when it is time."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from verification.domain.destination import TestDestination

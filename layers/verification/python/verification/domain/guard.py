@@ -14,7 +14,6 @@ that, in fixed windows, for each client by itself:
 A send counts as one that verified nobody until its verification is verified.
 """
 
-import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -206,6 +205,8 @@ class Allowed:
         networks = [word for word in self.words if "." in word or ":" in word]
         if ip is None or not networks:
             return False
+        import ipaddress  # late, here and below: most functions need it never
+
         address = ipaddress.ip_address(ip)
         return any(address in ipaddress.ip_network(network) for network in networks)
 
@@ -229,6 +230,8 @@ def read_allowed(word: str) -> str:
         return word
     if word.startswith("+") and word[1:].isascii() and word[1:].isdigit() and 2 <= len(word) <= 16:
         return word
+    import ipaddress
+
     try:
         return str(ipaddress.ip_network(word))
     except ValueError:
@@ -240,6 +243,8 @@ def read_allowed(word: str) -> str:
 
 def network_of(ip: str) -> str:
     """What counts as one address: one of IPv4, and of IPv6 the /64 that one household has."""
+    import ipaddress
+
     address = ipaddress.ip_address(ip)
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:

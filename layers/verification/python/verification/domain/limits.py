@@ -7,12 +7,11 @@ same moment. Across an edge at most twice the count passes (DESIGN.md, *Limits*)
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RULE = re.compile(r"(?P<count>[0-9]{1,9})/(?P<size>[0-9]{1,5})(?P<unit>[smhd])")
-_MONEY = re.compile(r"[0-9]{1,7}(\.[0-9]{1,4})?")
+_MONEY = re.compile(r"(?P<whole>[0-9]{1,7})(\.(?P<part>[0-9]{1,4}))?")
 _DAY = 86_400
 _PER_DAY = "/day"
 
@@ -254,8 +253,22 @@ def parse_budget(name: LimitName, text: str) -> tuple[Limit, ...]:
         LimitGrammarError: it is no such number, or zero.
     """
     is_cost = name in COSTS
-    if not _MONEY.fullmatch(text) or ("." in text and not is_cost) or not Decimal(text):
+    fits = _MONEY.fullmatch(text) and (is_cost or text.isdigit())
+    money = read_money(text) if fits else 0
+    if not money:
         wanted = "an amount of money such as 99.50" if is_cost else "a number of messages"
         raise LimitGrammarError(f"{name}: '{text}' is not {wanted}")
-    count = int(Decimal(text) * UNITS_OF_MONEY) if is_cost else int(text)
+    count = money if is_cost else money // UNITS_OF_MONEY
     return (Limit(name, f"{text}{_PER_DAY}", count, _DAY),)
+
+
+def read_money(text: str) -> int:
+    """An amount such as `250` or `0.0325`, in UNITS_OF_MONEY.
+
+    Raises:
+        ValueError: it is none, or has more than four decimals.
+    """
+    match = _MONEY.fullmatch(text)
+    if not match:
+        raise ValueError(f"'{text[:32]}' is no amount of money such as 0.0325")
+    return int(match["whole"]) * UNITS_OF_MONEY + int((match["part"] or "").ljust(4, "0"))

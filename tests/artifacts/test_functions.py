@@ -4,6 +4,7 @@ The emulator runs functions inside the developer's venv, which hides what a laye
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -25,6 +26,9 @@ DENIED = ("aws_lambda_powertools.event_handler", "aws_xray_sdk", "boto3")
 # For those alone that call a provider over HTTP.
 HTTP = ("requests", "verification.providers.http")
 SENDERS = ("messagebird", "messente", "resend", "start", "verigator")
+# For those alone that read what a caller wrote.
+FIELDS = ("email_validator", "phonenumbers", "pydantic")
+UNASKED = ("reports", "tally")  # nobody's fields come here
 
 # What Lambda gives every function.
 LAMBDA_ENVIRONMENT = {
@@ -116,14 +120,22 @@ def test_there_are_functions() -> None:
     assert FUNCTIONS
 
 
-def imported(function: str, layers: Layers, **parameters: str) -> list[str]:
+@pytest.fixture
+def aws(httpserver: HTTPServer) -> str:
+    """The URL of an AWS that denies everything: what a function proves at INIT asks for it."""
+    denied = {"__type": "AccessDeniedException"}
+    httpserver.expect_request(re.compile(".*")).respond_with_json(denied, status=400)
+    return httpserver.url_for("")
+
+
+def imported(function: str, layers: Layers, aws: str, **parameters: str) -> list[str]:
     """The modules that a function has imported when its INIT is over."""
     printed = run_bare(
         layers,
         IMPORT_HANDLER,
         TRANSFORMED[logical_id(function)]["Handler"],
         folder=ROOT / "functions" / function,
-        variables=variables(logical_id(function), **parameters),
+        variables=variables(logical_id(function), **parameters) | {"AWS_ENDPOINT_URL": aws},
     )
     modules: list[str] = json.loads(printed)
     return modules
@@ -136,18 +148,23 @@ def among(names: Iterable[str], modules: Iterable[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_imports_with_the_layers_alone(function: str, layers: Layers) -> None:
-    modules = imported(function, layers)
+def test_a_function_imports_with_the_layers_alone(
+    function: str, layers: Layers, aws: str, httpserver: HTTPServer
+) -> None:
+    modules = imported(function, layers, aws)
     assert among((*DENIED, *HTTP), modules) == []
     if function not in SENDERS:
         assert among(["verification.providers", "verification.catalogue"], modules) == []
+    if function in UNASKED:
+        assert among(FIELDS, modules) == []
+    assert httpserver.log, "it proved nothing at INIT"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_only_who_sends_by_a_provider_over_http_imports_what_that_takes(
-    function: str, layers: Layers
+    function: str, layers: Layers, aws: str
 ) -> None:
-    modules = imported(function, layers, Routes="sms=sns; sms:EE=messente")
+    modules = imported(function, layers, aws, Routes="sms=sns; sms:EE=messente")
     assert among(DENIED, modules) == []
     assert set(HTTP) <= set(modules) if function in SENDERS else among(HTTP, modules) == []
 

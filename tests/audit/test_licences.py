@@ -10,12 +10,9 @@ def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "make licences writes it"
 
 
-@pytest.mark.parametrize(("name", "version", "licence"), rows())
-def test_what_is_deployed_has_a_licence_that_is_accepted(
-    name: str, version: str, licence: str
-) -> None:
-    assert version
-    assert accepted(licence)
+def test_what_is_deployed_has_a_licence_that_is_accepted() -> None:
+    assert len(rows()) > 10
+    assert [row for row in rows() if not accepted(row[2])] == []
 
 
 @pytest.mark.parametrize(

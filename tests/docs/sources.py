@@ -59,7 +59,15 @@ def api_events() -> dict[str, set[str]]:
 METHODS = ("get", "post", "put", "patch", "delete")
 PROBLEM = "application/problem+json"
 VENDORS = ("messente", "messagebird", "verigator")  # the tags of their APIs' operations
-ERRORS = {error.code: error for error in ServiceError.__subclasses__()}
+
+
+def _below(error: type[ServiceError]) -> Iterator[type[ServiceError]]:
+    for one in error.__subclasses__():
+        yield one
+        yield from _below(one)
+
+
+ERRORS = {error.code: error for error in _below(ServiceError)}
 
 
 @cache

@@ -27,7 +27,7 @@ from verification.api.dialects.verigator.http import VerigatorApi
 from verification.api.events import Call
 from verification.api.fields import read_fields
 from verification.catalogue import CLASSES
-from verification.cli import build_parser
+from verification.cli.__main__ import build_parser
 from verification.domain.limits import parse_limits
 from verification.domain.messages import MAX_SEGMENTS, MAX_SUBJECT
 from verification.domain.policy import SHORT_CODE
@@ -38,14 +38,18 @@ from verification.domain.verification import Channel
 from verification.errors import (
     AddressNotAllowed,
     AlreadyExists,
+    BudgetSpent,
     DeliveryFailed,
+    DestinationNotAllowed,
     FieldFault,
     InternalError,
     InvalidFields,
     InvalidJson,
     LimitExceeded,
     NotFound,
+    ScopeMissing,
     ServiceError,
+    SuspectedFraud,
     TemporarilyUnavailable,
     Unauthorized,
     UserNotFound,
@@ -293,7 +297,7 @@ def answers_to(error: ServiceError) -> list[str]:
     bird = MessageBirdApi().refuse(error, "")
     assert isinstance(bird.body, dict)
     (first, *_) = bird.body["errors"]
-    named = f", `{first['parameter']}`" if isinstance(error, InvalidFields) else ""
+    named = f", `{first['parameter']}`" if bird.status == 422 else ""
     return [
         f"`{messente}`",
         f"{bird.status}, code {first['code']}{named}",
@@ -302,8 +306,9 @@ def answers_to(error: ServiceError) -> list[str]:
 
 
 def test_senders_and_networks_are_refused_as_the_table_says() -> None:
-    sender, network = (row[1:] for row in rows(DOCUMENT, "Senders and networks"))
-    assert network == answers_to(AddressNotAllowed())
+    sender, *others = (row[1:] for row in rows(DOCUMENT, "Senders and networks"))
+    errors = AddressNotAllowed(), ScopeMissing(), DestinationNotAllowed(), SuspectedFraud()
+    assert others == [answers_to(error) for error in errors]
     fault = InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
     assert sender == [*answers_to(fault)[:2], "–"]
     assert f"holds within {CACHE_SECONDS} seconds" in text()
@@ -330,15 +335,20 @@ def test_the_starts_of_a_day_follow_from_the_limits() -> None:
     ]
     table = rows(DOCUMENT, "Limits that outlive a code")
     for row, (attempts, length) in zip(table, guesses, strict=True):
-        name = backticked(row[2])[-1]
-        budgets = {"GuessLimits": amounts["GuessLimits"] // attempts}
-        if (length or 0) < SHORT_CODE:
-            budgets["ShortCodeGuessLimits"] = amounts["ShortCodeGuessLimits"] // attempts
-        if "totp" not in row[0]:
-            budgets["SendLimits"] = amounts["SendLimits"]
+        names = ["GuessLimits"] + ["ShortCodeGuessLimits"] * ((length or 0) < SHORT_CODE)
+        # Who is never right keeps all that was reserved; who is right at once uses one of it.
+        starts = [{name: amounts[name] // attempts for name in names}]
+        starts.append({name: amounts[name] - attempts + 1 for name in names})
         assert row[1] == str(attempts)
-        assert row[2].endswith(day[name])
-        assert row[3] == str(budgets[name]) == str(min(budgets.values()))
+        for written, budgets in zip(row[2:], starts, strict=True):
+            if "totp" not in row[0]:
+                budgets["SendLimits"] = amounts["SendLimits"]
+            name = backticked(written)[0]
+            assert written == f"{budgets[name]}, by `{name}` {day[name]}"
+            assert budgets[name] == min(budgets.values())
+    used_by_app = amounts["GuessLimits"] - auth.APP_ATTEMPTS + 1
+    assert f"for more than {used_by_app} a day raise `GuessLimits`" in text()
+    assert "reserve three" in text() and auth.APP_ATTEMPTS == 3
 
 
 def test_a_larger_budget_is_worth_what_it_says() -> None:
@@ -483,12 +493,14 @@ def test_the_answers_of_messagebird_are_those_of_the_code() -> None:
     wrong = FieldFault("timeout", "is wrong")
     missing = messagebird_errors.Missing("recipient", "is required")
     situations: dict[str, list[ServiceError]] = {
-        "wrong key": [Unauthorized(), AddressNotAllowed()],
+        "wrong key": [Unauthorized(), AddressNotAllowed(), ScopeMissing()],
         "`recipient` is missing": [InvalidFields(faults=[missing])],
         "a parameter is wrong": [InvalidFields(faults=[wrong])],
         "no such object": [NotFound()],
-        "a limit of this `recipient`": [LimitExceeded()],
-        "a body that cannot be read": [InvalidJson(), DeliveryFailed()],
+        "a limit of this `recipient`": [
+            *(LimitExceeded(), DestinationNotAllowed(), SuspectedFraud())
+        ],
+        "a body that cannot be read": [InvalidJson(), BudgetSpent(), DeliveryFailed()],
         "a fault of ours": [InternalError(), TemporarilyUnavailable()],
     }
     table = rows(DOCUMENT, "Answers of MessageBird")
@@ -563,7 +575,8 @@ def test_the_answers_of_verigator_are_those_of_the_code() -> None:
     errors = (
         *(Unauthorized(), AddressNotAllowed(), UserNotFound(), NotFound(), AlreadyExists()),
         *(InvalidFields(), LimitExceeded(), InvalidJson(), DeliveryFailed(), InternalError()),
-        TemporarilyUnavailable(),
+        *(TemporarilyUnavailable(), ScopeMissing(), DestinationNotAllowed(), SuspectedFraud()),
+        BudgetSpent(),
     )
     refused = {str(VerigatorApi().refuse(error, "").status) for error in errors}
     assert statuses == refused | {"200", "201", "202"}

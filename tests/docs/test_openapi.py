@@ -2,7 +2,8 @@
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +20,9 @@ from verification.api.native.totp import ConfirmFields, EnrolFields
 from verification.api.native.verify import VerifyFields
 from verification.api.native.views import show, show_verdict
 from verification.api.reports.handler import make_reports_handler
+from verification.domain.guard import Suspicion
+from verification.domain.limits import LimitName
+from verification.domain.policy import Scope
 from verification.domain.report import Report
 from verification.domain.verification import (
     Channel,
@@ -32,8 +36,10 @@ from verification.domain.verification import (
     Verdict,
 )
 from verification.errors import FieldFault, TemporarilyUnavailable
+from verification.operations.verify import ASK_AGAIN
 from verification.telemetry import Telemetry
 
+from tests.docs.conftest import Clients
 from tests.docs.sources import (
     EMAIL_ID,
     ERRORS,
@@ -114,7 +120,12 @@ def test_every_error_of_the_native_api_is_a_problem() -> None:
 @pytest.mark.parametrize("code", ERRORS)
 def test_every_error_looks_like_the_problem_that_is_written(code: str) -> None:
     error = ERRORS[code](
-        "Why.", retry_after=1, faults=[FieldFault("to", "why")], verification_id=ID, allow="GET"
+        "Why.",
+        retry_after=1,
+        faults=[FieldFault("to", "why")],
+        verification_id=ID,
+        allow="GET",
+        limit=LimitName.DESTINATION_SENDS,
     )
     answer = problem(error, "a-request")
     assert isinstance(answer.body, dict)
@@ -243,6 +254,16 @@ def test_a_query_is_written_as_it_is_checked(
     assert required == model.model_json_schema().get("required", [])
 
 
+def test_a_guess_is_asked_about_again_when_it_says() -> None:
+    text = " ".join(read("docs/openapi.yaml").split())
+    waits = {
+        f"every {ASK_AGAIN} seconds",
+        f"{ASK_AGAIN} seconds later",
+        f"than {ASK_AGAIN} seconds",
+    }
+    assert all(wait in text for wait in waits)
+
+
 def requests_written() -> Iterator[tuple[str, str, str, Any]]:
     """Each request that is shown: method, path, content type, and its fields.
 
@@ -313,6 +334,69 @@ def test_what_is_shown_is_taken_and_answered_as_it_is_written(
     check_answer(route, answer)
 
 
+# ------------------------------------------------------------------------------ scopes
+
+
+def scope_of(method: str, path: str, fields: Mapping[str, Any]) -> Scope:
+    """The scope that a request needs, as it is written."""
+    operation = openapi()["paths"][path][method.lower()]
+    reads = "x-scope-without-token" in operation and "token" not in fields
+    return Scope(operation["x-scope-without-token" if reads else "x-scope"])
+
+
+def scoped_requests() -> Iterator[tuple[str, str, str, Any]]:
+    """A request of each operation that wants credentials, and a read beside a guess."""
+    seen = set()
+    for method, path, kind, fields in requests_written():
+        operation = openapi()["paths"][path][method.lower()]
+        if (method, path) not in seen and operation.get("security") != []:
+            seen.add((method, path))
+            yield method, path, kind, fields
+            if "x-scope-without-token" in operation:
+                yield method, path, kind, {}
+
+
+def test_every_operation_that_wants_credentials_has_a_scope() -> None:
+    without = [
+        (method, path)
+        for method, path, operation in operations()
+        if ("x-scope" in operation) == (operation.get("security") == [])
+    ]
+    assert without == []
+    assert {scope_of(m, p, fields) for m, p, _, fields in scoped_requests()} == set(Scope)
+
+
+@pytest.mark.parametrize(
+    ("tags", "statuses"),
+    [
+        (("messagebird",), {"401", "429", "500", "503"}),
+        (("verifications", "devices", "apps", "verigator"), {"401", "403", "429", "500", "503"}),
+    ],
+)
+def test_every_operation_that_wants_credentials_says_how_it_refuses_them(
+    tags: tuple[str, ...], statuses: set[str]
+) -> None:
+    found = [operation for _, _, operation in operations() if {*tags} & {*operation["tags"]}]
+    assert found
+    assert [o["operationId"] for o in found if not statuses <= o["responses"].keys()] == []
+
+
+@pytest.mark.parametrize(("method", "path", "kind", "fields"), [*scoped_requests()])
+def test_an_operation_wants_the_scope_that_is_written_and_no_other(
+    method: str, path: str, kind: str, fields: Any, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    route, scope = f"{method} {path}", scope_of(method, path, fields)
+    (function,) = (name for name, routes in api_events().items() if route in routes)
+    event, answers = event_of(method, path, kind, fields), []
+    for scopes in ((scope,), tuple({*Scope} - {scope})):
+        monkeypatch.setattr(Clients, "known", replace(Clients.known, scopes=scopes))
+        answers.append(run(function, event))
+        check_answer(route, answers[-1])
+    taken, refused = answers
+    assert taken["statusCode"] < 300 and taken["body"] != "ERROR 101"
+    assert refused["statusCode"] in (401, 403) or refused["body"] == "ERROR 101"
+
+
 # ----------------------------------------------------------------------------- answers
 
 
@@ -341,6 +425,8 @@ def test_examples_of_errors_say_what_the_code_says() -> None:
         ("Delivery", list(Delivery)),
         ("Outcome", list(Outcome)),
         ("Reason", [*Reason, None]),
+        ("Suspicion", list(Suspicion)),
+        ("Limit", list(LimitName)),
     ],
 )
 def test_an_enumeration_has_the_values_of_the_code(name: str, values: list[str]) -> None:
@@ -364,6 +450,7 @@ def test_a_verification_and_a_verdict_look_as_they_are_written(
         to=None if deleted else "+447700900123",
         test=True,
         channels="sms,voice",
+        suspicions="country_day,number_run",
     )
     tries = (
         Try(

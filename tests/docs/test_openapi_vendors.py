@@ -24,6 +24,7 @@ from verification.api.fields import read_fields
 from verification.api.handler import Api
 from verification.api.native.totp import show_enrolment
 from verification.domain.destination import Destination
+from verification.domain.policy import Client, Profile, Scope
 from verification.domain.services import Service, User
 from verification.domain.verification import (
     Channel,
@@ -40,14 +41,18 @@ from verification.domain.verification import (
 from verification.errors import (
     AddressNotAllowed,
     AlreadyExists,
+    BudgetSpent,
     DeliveryFailed,
+    DestinationNotAllowed,
     FieldFault,
     InternalError,
     InvalidFields,
     InvalidJson,
     LimitExceeded,
     NotFound,
+    ScopeMissing,
     ServiceError,
+    SuspectedFraud,
     TemporarilyUnavailable,
     Unauthorized,
     UserNotFound,
@@ -370,6 +375,10 @@ def refused(read: Callable[[], Any]) -> ServiceError:
 
 
 LIMIT = LimitExceeded("The limit destination_sends 5/10m is used up.")
+BUDGET = BudgetSpent("The limit client_messages 5000/day is used up.")
+NOWHERE = DestinationNotAllowed("Not to numbers of the kind premium_rate.")
+FRAUD = SuspectedFraud("country_day, number_run.")
+IDLE = replace(call({}), client=Client("shop", Profile("Shop"), scopes=()))
 NOBODY = DeliveryFailed("No provider took the message.")
 SPENT = VerifierUnavailable(
     "The attempt is spent; repeat it with its Idempotency-Key to ask again."
@@ -379,6 +388,7 @@ SPENT = VerifierUnavailable(
 REFUSALS: dict[tuple[str, str], Callable[[], ServiceError]] = {
     ("MessageBirdUnauthorized", "access_key"): Unauthorized,
     ("MessageBirdUnauthorized", "address"): AddressNotAllowed,
+    ("MessageBirdUnauthorized", "scope"): ScopeMissing,
     ("MessageBirdNotFound", "verify"): NotFound,
     ("MessageBirdMessageNotFound", "message"): lambda: NotFound(KINDS[0].missing),
     ("MessageBirdEmailNotFound", "email"): lambda: NotFound(KINDS[2].missing),
@@ -386,12 +396,16 @@ REFUSALS: dict[tuple[str, str], Callable[[], ServiceError]] = {
         lambda: read_start(call({"tokenLength": 5}), None)
     ),
     ("MessageBirdRefused", "limit"): lambda: LIMIT,
+    ("MessageBirdRefused", "destination"): lambda: NOWHERE,
+    ("MessageBirdRefused", "fraud"): lambda: FRAUD,
+    ("MessageBirdRefused", "budget"): lambda: BUDGET,
     ("MessageBirdRefused", "nobody_takes_it"): lambda: NOBODY,
     ("MessageBirdInternalError", "internal"): InternalError,
     ("MessageBirdVerifierUnavailable", "verifier"): lambda: SPENT,
     ("MessageBirdUnavailable", "unavailable"): TemporarilyUnavailable,
     ("VerigatorUnauthorized", "credentials"): Unauthorized,
     ("VerigatorForbidden", "address"): AddressNotAllowed,
+    ("VerigatorForbidden", "scope"): lambda: refused(lambda: IDLE.require(Scope.START)),
     ("VerigatorNotFound", "user"): UserNotFound,
     ("VerigatorNotFound", "auth"): NotFound,
     ("VerigatorConflict", "exists"): lambda: AlreadyExists(
@@ -402,6 +416,9 @@ REFUSALS: dict[tuple[str, str], Callable[[], ServiceError]] = {
         lambda: read_fields(verigator_fields.StartFields, {"method": "pigeon"})
     ),
     ("VerigatorInvalid", "limit"): lambda: LIMIT,
+    ("VerigatorInvalid", "budget"): lambda: BUDGET,
+    ("VerigatorInvalid", "destination"): lambda: NOWHERE,
+    ("VerigatorInvalid", "fraud"): lambda: FRAUD,
     ("VerigatorInternalError", "internal"): InternalError,
     ("VerigatorProviders", "delivery"): lambda: NOBODY,
     ("VerigatorProviders", "verifier"): lambda: SPENT,

@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 from verification.api.dialects.messente.start import VALIDITY
-from verification.cli import build_parser
+from verification.cli.__main__ import build_parser
 from verification.domain.destination import Destination
+from verification.domain.guard import Kind, Suspicion, Window
 from verification.domain.identifiers import VerificationId
+from verification.domain.limits import Budget, LimitName, parse_limits
 from verification.domain.report import Report
 from verification.domain.verification import (
     Channel,
@@ -25,7 +28,10 @@ from verification.domain.verification import (
 )
 from verification.errors import ProviderRefused
 from verification.operations.resend import _FREE_RETRIES
+from verification.providers.sandbox import KEEP_SECONDS
+from verification.storage.directory import CACHE_SECONDS
 from verification.storage.secrets import LOOK_AGAIN_SECONDS, MAX_AGE_SECONDS, StoredCodeKeys
+from verification.storage.tallies import _KEPT_SECONDS
 from verification.telemetry import Telemetry
 
 from tests.docs.sources import ROOT, backticked, blocks, read, resources, rows, template
@@ -61,17 +67,19 @@ def test_the_metrics_are_those_that_are_counted(
     telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT))
     telemetry.canceled(VerificationId("a", VERIFICATION.token))
     telemetry.trusted("shop", Destination("+447700900123", "GB"))
+    telemetry.suspected(VERIFICATION, [Suspicion.NUMBER_RUN], blocked=False)
+    telemetry.limited(LimitName.IP_STARTS)
+    (limit,) = parse_limits(LimitName.CLIENT_MESSAGES, "10/24h")
+    telemetry.budget_nearly_spent(Budget(limit, "shop", 1, 8, 10))
     telemetry.crashed("request_crashed", ValueError())
-    counted = {}
+    counted = set()
     for line in capsys.readouterr().out.splitlines():
         for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", ()):
             (dimensions,), (metric,) = directive["Dimensions"], directive["Metrics"]
-            counted[metric["Name"]] = set(dimensions)
-    written = {
-        row[0].strip("`"): {*backticked(row[1]), "service"}
-        for row in rows("docs/operations.md", "Metrics")
-    }
-    assert written == counted
+            counted.add((metric["Name"], frozenset(dimensions)))
+    table = rows("docs/operations.md", "Metrics")
+    written = [(row[0].strip("`"), frozenset({*backticked(row[1]), "service"})) for row in table]
+    assert len(written) == len(counted) and {*written} == counted
 
 
 def test_the_log_messages_are_those_of_the_code() -> None:
@@ -94,6 +102,62 @@ def test_the_alarms_are_those_of_the_template() -> None:
     assert sorted(written) == sorted(resources("AWS::CloudWatch::Alarm"))
 
 
+@pytest.mark.parametrize("name", ["FraudSuspected", "TallyBehind"])
+def test_an_alarm_rings_where_it_says(name: str) -> None:
+    alarm = resources("AWS::CloudWatch::Alarm")[name]["Properties"]
+    says = {row[0].strip("`"): row[1] for row in rows("docs/operations.md", "Alarms")}[name]
+    if name == "FraudSuspected":
+        assert says.startswith(f"over {alarm['Threshold']} starts in five minutes")
+        assert alarm["Period"] * alarm["EvaluationPeriods"] == 5 * 60
+    else:
+        assert "more than a minute behind" in says and alarm["Threshold"] == 60_000
+
+
+def test_a_batch_is_given_up_after_as_many_tries_as_it_says() -> None:
+    tries = template()["Resources"]["TallyFromStream"]["Properties"]["MaximumRetryAttempts"]
+    assert read("docs/operations.md").count(f"after {tries} tries") == 2
+
+
+def test_what_is_kept_is_kept_for_as_long_as_it_says() -> None:
+    kept = {row[0].partition(":")[0].partition(",")[0]: row for row in KEPT}
+    parameters = template()["Parameters"]
+    for what, unit, name in (
+        ("verifications", "hours", "RetentionHours"),
+        ("trusted devices", "days", "TrustedDeviceDays"),
+        ("logs", "days", "LogRetentionDays"),
+    ):
+        assert kept[what][2].startswith(f"{parameters[name]['Default']} {unit}"), what
+        assert kept[what][3] == f"`{name}`"
+    queues = {
+        name: queue["Properties"]["MessageRetentionPeriod"] // 86_400
+        for name, queue in resources("AWS::SQS::Queue").items()
+    }
+    assert kept["messages of the queue"][2] == f"{queues.pop('ResendQueue')} days"
+    assert {kept["what failed"][2]} == {f"{days} days" for days in queues.values()}
+    assert kept["messages of the sandbox provider"][2] == "an hour" and KEEP_SECONDS == 3600
+    day = Window(Kind.BLOCK_DAY, b"", 0)
+    assert kept["what the guard saw"][2] == "an hour after its hour or day"
+    assert (day.ends, _KEPT_SECONDS) == (86_400, 3600)
+
+
+KEPT = rows("docs/operations.md", "What is kept, and for how long")
+
+
+def test_every_table_and_every_kind_of_item_is_among_what_is_kept() -> None:
+    tables = [name for row in KEPT for name in backticked(row[1]) if name.endswith("Table")]
+    assert {*tables} == resources("AWS::DynamoDB::Table").keys()
+    top = ast.get_docstring(ast.parse((PACKAGE / "storage/table.py").read_text())) or ""
+    sessions = top.partition("DirectoryTable")[0]
+    kinds = {re.sub(r"<.*", "", key) for key in re.findall(r"\b[A-Z]#[a-z]*", sessions)}
+    # A verification and its details are one row.
+    assert tables.count("SessionsTable") == len(kinds)
+
+
+def test_commands_act_as_soon_as_it_says() -> None:
+    text = " ".join(read("docs/operations.md").split())
+    assert f"Commands act within {CACHE_SECONDS} seconds" in text
+
+
 def test_every_output_that_is_used_exists() -> None:
     text = read("docs/operations.md").replace(
         "${name}FunctionArn", "StartFunctionArn) $(out VerifyFunctionArn"
@@ -106,11 +170,11 @@ def test_every_command_of_the_cli_is_one(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "providers.json").write_text("{}")
     lines = re.findall(
-        r"^\.venv/bin/python -m verification\.cli (.+)$", read("docs/operations.md"), re.M
+        r"^ *\.venv/bin/python -m verification\.cli (.+)$", read("docs/operations.md"), re.M
     )
-    assert len(lines) == 19
+    assert len(lines) > 25
     for line in lines:
-        build_parser().parse_args(line.partition("#")[0].split())
+        build_parser().parse_args(shlex.split(line, comments=True))
 
 
 def scripts(heading: str) -> list[str]:
@@ -170,7 +234,7 @@ def test_every_function_can_be_reached_by_an_alias() -> None:
     functions = {name.removesuffix("Function") for name in resources("AWS::Serverless::Function")}
     (loop,) = re.findall(r"for name in ([\w ]+); do", read("docs/operations.md"))
     # Those that take events of AWS or of vendors' clients alone.
-    others = {"Reports", "Messente", "MessageBird", "Verigator"}
+    others = {"Reports", "Messente", "MessageBird", "Verigator", "Tally"}
     assert {*loop.split()} == functions - others
 
 

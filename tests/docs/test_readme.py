@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import json
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,10 +14,21 @@ from verification.api.events import Call
 from verification.api.native.lookup import MAX_PAGE
 from verification.api.native.start import read_start
 from verification.catalogue import CLASSES
-from verification.domain import policy
+from verification.domain import guard, policy
+from verification.domain.guard import Kind, Mode, Sighting, Suspicion, Tally, parse_allowed
+from verification.domain.limits import (
+    BUDGETS,
+    UNITS_OF_MONEY,
+    Limit,
+    LimitName,
+    parse_budget,
+)
 from verification.domain.messages import MAX_CHARACTERS, MAX_SEGMENTS
+from verification.domain.policy import NUMBER_KINDS, Scope
 from verification.domain.routes import parse_routes
 from verification.operations.start import LOOK_AFTER
+from verification.operations.tally import _ALARM_AT
+from verification.settings import _NEVER_WITHOUT
 from verification.storage.directory import CACHE_SECONDS
 from verification.storage.secrets import MAX_AGE_SECONDS
 
@@ -35,6 +47,9 @@ from tests.local import up
 from tests.local.stack import Stack
 
 NATIVE = "/v1/verifications"
+GUARD = "The guard against SMS pumping"
+SEEN = Sighting("shop", "+447700900123", "GB", None, 0)
+FROM_AN_ADDRESS = Sighting("shop", "+447700900123", "GB", b"hashed", 0)
 
 
 def call(fields: Any) -> Call:
@@ -164,7 +179,7 @@ def test_the_cost_adds_up() -> None:
 
 
 def test_the_cost_counts_the_alarms_of_the_template() -> None:
-    words = {12: "twelve", 13: "thirteen", 14: "fourteen"}
+    words = {17: "seventeen", 18: "eighteen", 19: "nineteen"}
     alarms = len(resources("AWS::CloudWatch::Alarm"))
     assert f"{words[alarms]} alarms ({alarms * 0.10:.2f})" in read("README.md")
 
@@ -186,28 +201,162 @@ def test_the_routes_shown_can_be_read() -> None:
     assert shown.names <= CLASSES.keys() and len(shown.rules) == 5
 
 
+def text() -> str:
+    """The README on one line, so that a sentence may break anywhere."""
+    return " ".join(read("README.md").split())
+
+
 def test_the_starts_of_a_day_are_those_of_the_guess_budgets() -> None:
     parameters = template()["Parameters"]
-    found = re.search(r"\(`GuessLimits` (\d+) a day, `max_attempts` (\d+)\)", read("README.md"))
+    found = re.search(r"\(`GuessLimits` (\d+) a day, `max_attempts` (\d+)\)", text())
     assert found and f"{found[1]}/24h" == parameters["GuessLimits"]["Default"]
     assert int(found[2]) == policy.MAX_ATTEMPTS.default
-    assert int(found[1]) // int(found[2]) == 10 and "start ten verifications" in read("README.md")
+    assert int(found[1]) // int(found[2]) == 10 and "so does somebody who never does" in text()
+    assert parameters["SendLimits"]["Default"].endswith(" 10/24h") and "gets ten a day" in text()
     short = int(parameters["ShortCodeGuessLimits"]["Default"].removesuffix("/24h"))
-    assert short // int(found[2]) == 4 and "and four (`ShortCodeGuessLimits`)" in read("README.md")
+    assert short // int(found[2]) == 4 and "gets four (`ShortCodeGuessLimits`)" in text()
+
+
+def limit_parameters() -> dict[str, str]:
+    """The parameter of each limit."""
+    written = template()["Globals"]["Function"]["Environment"]["Variables"]["LIMITS"]["Fn::Sub"]
+    return dict(re.findall(r"(\w+)=\$\{(\w+)\}", written))
+
+
+@pytest.mark.parametrize(
+    ("heading", "names"),
+    [
+        ("Limits that outlive a code", [name for name in LimitName if name not in BUDGETS]),
+        ("Budgets", list(BUDGETS)),
+    ],
+)
+def test_a_table_has_the_limits_and_budgets_with_their_parameters(
+    heading: str, names: list[LimitName]
+) -> None:
+    table = rows("README.md", heading)
+    parameters = template()["Parameters"]
+    assert [row[:2] for row in table] == [[f"`{n}`", f"`{limit_parameters()[n]}`"] for n in names]
+    for name, row in zip(names, table, strict=True):
+        default = parameters[limit_parameters()[name]]["Default"]
+        assert row[2] == cell(default) or (name in BUDGETS and not default)
+
+
+def test_the_limits_that_are_never_empty_are_those_that_stop_a_function() -> None:
+    written = [row[0].strip("`") for row in rows("README.md", "Limits that outlive a code")]
+    assert written[:3] == [*_NEVER_WITHOUT] and "The first three cannot be empty" in text()
+
+
+def test_limits_are_counted_in_as_many_parts_as_it_says() -> None:
+    found = re.search(
+        r"A limit of (\d+) or more .+? every (\d+) \(of money: for every (.+?)\), (\d+) at most",
+        text(),
+    )
+    assert found
+    least, each, most = (int(found[number]) for number in (1, 2, 4))
+    money = Decimal(found[3])
+    (budget,) = parse_budget(LimitName.CLIENT_COST, str(10 * money).rstrip("0").rstrip("."))
+    assert budget.shards == 10 and budget.part(0) == money * UNITS_OF_MONEY
+
+    def shards(count: int) -> int:
+        return Limit(LimitName.CLIENT_STARTS, f"{count}/1m", count, 60).shards
+
+    assert (shards(least - 1), shards(least), shards(3 * each)) == (1, 2, 3)
+    assert shards(10**9) == most
+
+
+def test_the_kinds_of_numbers_are_those_of_the_code() -> None:
+    section = text().partition("Kinds are those of the library")[2].partition("With `Countries`")[0]
+    assert [kind for kind in backticked(section) if kind != "voip"] == [
+        kind for kind in NUMBER_KINDS if kind != "voip"
+    ]
+    default = template()["Parameters"]["RefusedNumberKinds"]["Default"]
+    assert {*default.split()} <= {*NUMBER_KINDS} and "voip" in backticked(section)
+
+
+def test_the_suspicions_are_those_of_the_guard_with_its_numbers() -> None:
+    written = {row[0].strip("`"): row[1] for row in rows("README.md", GUARD)}
+    assert [*written] == [*Suspicion]
+    numbers = {name: tuple(map(int, re.findall(r"\d+", says))) for name, says in written.items()}
+    assert numbers == {
+        "country_day": (guard._LEAST_BY_COUNTRY, 100 // guard._SHARE),
+        "country_hour": (),
+        "ip_day": (guard._LEAST_BY_IP, 100 // guard._SHARE),
+        "ip_countries": (guard._MAX_COUNTRIES,),
+        "number_run": (guard._RUN, 10**guard._BLOCK_DIGITS),
+    }
+
+
+@pytest.mark.parametrize("verified", [0, 4, 100, 150, 10_000])
+def test_a_country_is_suspect_when_it_says(verified: int) -> None:
+    most = max(20, verified // 5)
+    for unverified, suspect in ((most, False), (most + 1, True)):
+        # The tallies know all sends but this one.
+        tally = Tally(sends=verified + unverified - 1, verified=verified)
+        found = guard.suspicions(SEEN, {Kind.COUNTRY_DAY: tally})
+        assert found == ((Suspicion.COUNTRY_DAY,) if suspect else ())
+    assert "fewer than five of six sends are verified" in text()  # 1 of them to 5 are 20 %
+
+
+def test_the_modes_of_the_guard_are_those_of_the_code() -> None:
+    section = (
+        read("README.md").partition("| `GuardMode` | What it does |\n")[2].partition("\n\n")[0]
+    )
+    assert re.findall(r"^\| `(\w+)` ", section, re.M) == [*Mode]
+    assert template()["Parameters"]["GuardMode"]["AllowedValues"] == [*Mode]
+    (words,) = re.findall(r"for good, `(.+?)`", text())
+    assert parse_allowed(words).words == {"192.0.2.0/24", "+3725", "EE"}
+
+
+def test_the_scopes_are_those_of_the_code() -> None:
+    assert [row[0].strip("`") for row in rows("README.md", "What a client may do")] == [*Scope]
+
+
+def test_the_alarm_of_a_budget_rings_where_it_says() -> None:
+    alarm = resources("AWS::CloudWatch::Alarm")["BudgetNearlySpent"]["Properties"]
+    assert alarm["Threshold"] == _ALARM_AT
+    assert f"At {_ALARM_AT} % the alarm `BudgetNearlySpent` rings" in text()
 
 
 def test_the_diagram_says_when_the_queue_looks() -> None:
     assert f"look at this send in {LOOK_AFTER} s" in read("README.md")
 
 
-def test_the_cost_counts_a_transaction_of_as_many_items_as_there_are_limits() -> None:
-    parameters = template()["Parameters"]
-    limits = [parameters[name]["Default"].split() for name in ("SendLimits", "GuessLimits")]
-    items = 1 + sum(len(rules) for rules in limits)
-    units = 2 * items + 3  # the index, the record of the send, the guess
-    (counted,) = (
-        row[1] for row in rows("README.md", "What 1,000 verifications cost") if "writes" in row[0]
+def counted(what: str) -> str:
+    """What the table of costs counts of a service."""
+    (found,) = (
+        row[1] for row in rows("README.md", "What 1,000 verifications cost") if what in row[0]
     )
-    assert counted.startswith(f"{units} units: a transaction of {items} items ({2 * items})")
-    short = parameters["ShortCodeGuessLimits"]["Default"].split()
-    assert len(short) == 1 and "count against one limit more" in read("README.md")
+    return found
+
+
+def rules(*parameters: str) -> int:
+    """How many limits there are by some parameters."""
+    return sum(len(template()["Parameters"][name]["Default"].split()) for name in parameters)
+
+
+def test_the_cost_counts_a_transaction_of_as_many_items_as_there_are_limits() -> None:
+    items = 1 + rules(*limit_parameters().values()) - rules("ShortCodeGuessLimits", "IpLimits")
+    credit = 2 * (1 + rules("GuessLimits"))  # the flag, and each window that paid
+    tallies = 2 * len(SEEN.windows(b"")) + 1  # the start, the success, the number that is no more
+    units = 2 * items + 3 + credit + tallies  # 3: the index, the record of the send, the guess
+    assert counted("writes") == (
+        f"{units} units: a transaction of {items} items ({2 * items}), the index (1), the record "
+        f"of the send (1), the guess (1); tally's credit ({credit}), its tallies ({tallies})"
+    )
+    assert rules("ShortCodeGuessLimits") == 1 and "one limit more (another 4 units)" in text()
+    more = 2 * rules("IpLimits") + 2 * (len(FROM_AN_ADDRESS.windows(b"")) - len(SEEN.windows(b"")))
+    assert f"an address another {more}, for two limits" in text() and rules("IpLimits") == 2
+
+
+def test_the_cost_counts_the_reads_of_the_guard() -> None:
+    items = len(SEEN.windows(b"")) + 1  # what is let through for a while
+    said = f"{items // 2 + 1} units: the guard's {items} items ({items // 2}), the queue's look (1)"
+    assert counted("reads") == said
+
+
+def test_the_cost_counts_batches_as_large_as_they_are() -> None:
+    mapping = template()["Resources"]["TallyFromStream"]["Properties"]
+    assert f"up to {mapping['BatchSize']} changes at once" in text()
+    assert (
+        mapping["MaximumBatchingWindowInSeconds"] == 1 and "a second behind, in batches" in text()
+    )

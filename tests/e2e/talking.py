@@ -3,16 +3,20 @@
 import json
 import random
 import re
+import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import requests
+from boto3.dynamodb.types import TypeSerializer
+from verification.domain.policy import Client, Profile, Scope
+from verification.storage import directory
 
 from tests.local.deploy import environment
 from tests.local.processes import run
-from tests.local.stack import Answer, Credentials, Stack
+from tests.local.stack import Answer, Credentials, Stack, handed_out
 
 
 def a_number() -> str:
@@ -50,6 +54,24 @@ def call_raw(
         timeout=30,
     )
     return Answer(answer.status_code, answer.headers, answer.json() if answer.content else None)
+
+
+def client_with(
+    stack: Stack, *, scopes: Sequence[Scope] = tuple(Scope), **attributes: Any
+) -> Credentials:
+    """A client with a policy of its own, put into the directory without an operator's command.
+
+    Args:
+        attributes: of its item, see storage/directory.py: texts, flags, lists and maps of texts.
+    """
+    created = Credentials(f"policy-{secrets.token_hex(4)}", secrets.token_urlsafe(32))
+    handed_out.add(created.client_secret)
+    client = Client(created.client_id, Profile(""), direct_invoke=True, scopes=tuple(scopes))
+    secret = directory.Secret(directory.hash_secret(created.client_secret))
+    item = directory.write_client(directory.ClientRecord(client, (secret,)), "Policy", 0)
+    item |= {name: TypeSerializer().serialize(value) for name, value in attributes.items()}
+    stack.aws("dynamodb").put_item(TableName=stack.tables["directory"], Item=item)
+    return created
 
 
 def operate(stack: Stack, *arguments: str) -> Any:

@@ -60,6 +60,9 @@ class _Wiring:
     def trusted_devices(self) -> Any:
         return self._stack.trusted_devices
 
+    def prove(self) -> None:
+        """Memory needs no proof."""
+
     def handler(self, operation: str, routes: Any, api: Any = None) -> Handler:
         clients = _Clients(FENCED, KNOWN, TESTER, WORDY)
         return Handler(operation, api or NativeApi(), routes, None, clients, self._telemetry)

@@ -13,7 +13,8 @@ from unittest.mock import patch
 
 import pyotp
 import pytest
-from verification import cli, wiring
+from verification import wiring
+from verification.cli import shared
 from verification.domain.policy import Client, Profile
 from verification.domain.verification import Reason
 from verification.operations.verify import VerifyCommand
@@ -21,6 +22,7 @@ from verification.storage.directory import ClientRecord, Secret, hash_secret, wr
 from verification.wiring import clock
 
 from tests.fakes.calls import Context, http_event
+from tests.fakes.operator import Terminal, describe, outputs_of
 from tests.fakes.verigator import AUTH, SERVICE, SERVICES, TOTP, USER
 from tests.integration.commands import a_key, a_number, code_in, guess_command, remaining, wrong
 from tests.integration.conftest import Place
@@ -170,26 +172,13 @@ def test_an_operator_deletes_a_service_with_its_numbers(
 ) -> None:
     path = verigator.user(a_number())
     ids = [verigator.started(path, "sms") for _ in range(3)]
-    environ = verigator.place.environ
-    outputs = {
-        "DirectoryTableName": environ["DIRECTORY_TABLE"],
-        "IdentityKeySecretArn": environ["IDENTITY_KEY_SECRET"],
-        "ProvidersSecretArn": environ["PROVIDERS_SECRET"],
-        "SessionsTableName": environ["SESSIONS_TABLE"],
-    }
-    listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
-    monkeypatch.setattr(cli, "_stack", lambda arguments: {"Outputs": listed})
-    monkeypatch.setattr(cli, "_dynamodb", lambda: verigator.place.dynamodb)
-    capsys.readouterr()
-
-    def run(*argv: str) -> Any:
-        assert cli.main(["services", *argv]) == 0
-        return json.loads(capsys.readouterr().out)
-
-    own = {one["id"]: one["deleted_in_part"] for one in run("list", CLIENT)}
+    described = describe(outputs_of(verigator.place.environ), {})
+    monkeypatch.setattr(shared, "stack", lambda arguments: described)
+    run = Terminal(capsys).runs
+    own = {one["id"]: one["deleted_in_part"] for one in run("services", "list", CLIENT)}
     assert own[path[0]] is False
-    assert run("delete", CLIENT, path[0]) == {"deleted": path[0]}
-    assert path[0] not in {one["id"] for one in run("list", CLIENT)}
+    assert run("services", "delete", CLIENT, path[0]) == {"deleted": path[0]}
+    assert path[0] not in {one["id"] for one in run("services", "list", CLIENT)}
     assert verigator.ask("GET", USER, None, path)[0] == 404
     for one in ids:
         verification = verigator.place.stack().lookup().one(CLIENT, one).verification

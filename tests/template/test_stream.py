@@ -44,12 +44,12 @@ def limit_key(name: LimitName) -> table.Item:
     return table.limit_key(Charge(Limit(name, "5/1d", 5, 86_400), bytes(16), 1), NOW)
 
 
-TALLIED = {
+TALLIED: dict[str, table.Item] = {
     "verification": table.verification_key("token"),
     **{name: limit_key(name) for name in BUDGETS},
 }
 # All else that stands in the table.
-NOT_TALLIED = {
+NOT_TALLIED: dict[str, table.Item] = {
     "details": table.details_key("token"),
     **{name: limit_key(name) for name in LimitName if name not in BUDGETS},
     "tally": table.tally_key(Window(Kind.IP_DAY, bytes(16), 1)),

@@ -17,6 +17,7 @@ from verification.domain.verification import Channel, Delivery, Details
 from verification.errors import (
     AddressNotAllowed,
     DeliveryFailed,
+    DestinationNotAllowed,
     FieldFault,
     InternalError,
     InvalidFields,
@@ -26,7 +27,9 @@ from verification.errors import (
     ProviderRejected,
     ProviderSilent,
     ProviderUnavailable,
+    ScopeMissing,
     ServiceError,
+    SuspectedFraud,
     TemporarilyUnavailable,
     Unauthorized,
     VerifierUnavailable,
@@ -47,6 +50,7 @@ from tests.fakes.messagebird import (
 from tests.fakes.providers import FakeVerifier
 from tests.fakes.stack import FakeStack, start_command
 from tests.integration.commands import wrong
+from tests.unit.errors import SERVICE_ERRORS
 from tests.unit.logs import make_telemetry
 
 VECTORS = Path(__file__).parents[2] / "providers/vectors/messagebird"
@@ -621,17 +625,20 @@ def test_tests_count_against_no_limit(make_bird: Callable[..., Bird]) -> None:
 MEANINGS: dict[type[ServiceError], tuple[int, int, str | None]] = {
     AddressNotAllowed: (401, 2, None),
     DeliveryFailed: (422, 21, None),
+    DestinationNotAllowed: (422, 10, "recipient"),
     InternalError: (500, 99, None),
     LimitExceeded: (422, 10, "recipient"),
     MethodNotAllowed: (405, 21, None),
     NotFound: (404, 20, None),
+    ScopeMissing: (401, 2, None),
+    SuspectedFraud: (422, 10, "recipient"),
     TemporarilyUnavailable: (503, 99, None),
     Unauthorized: (401, 2, "access_key"),
     VerifierUnavailable: (502, 99, None),
 }
 
 
-@pytest.mark.parametrize("kind", ServiceError.__subclasses__())
+@pytest.mark.parametrize("kind", SERVICE_ERRORS)
 def test_every_error_is_one_of_the_vendors(kind: type[ServiceError]) -> None:
     for error in (kind(), kind("What it says.")):
         answer = refuse(error)

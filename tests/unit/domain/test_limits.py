@@ -1,9 +1,24 @@
-"""Limits: their grammar, and their windows."""
+"""Limits: their grammar, their windows and shards, and budgets."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from verification.domain.limits import Charge, Limit, LimitGrammarError, parse_limits
+from verification.domain.limits import (
+    BUDGETS,
+    COSTS,
+    Budget,
+    Charge,
+    Limit,
+    LimitGrammarError,
+    LimitName,
+    Limits,
+    parse_all_limits,
+    parse_limits,
+    read_budget,
+    read_money,
+)
+
+DAY = 86_400_000  # milliseconds
 
 
 @pytest.mark.parametrize(
@@ -94,3 +109,271 @@ def test_a_window_is_known_by_its_index() -> None:
     assert charge.retry_after(1_799_999) == 1
     shifted = Charge(charge.limit, (60).to_bytes(8) + bytes(8), 1)
     assert shifted.window_ends(1_200_000) == 1_740
+
+
+# ----------------------------------------------------------------------------- all of a stack
+
+
+def counts(limits: Limits) -> dict[str, list[tuple[int, int]]]:
+    """How many there may be, in how many seconds, by the rules' keys."""
+    return {
+        key: [(limit.count, limit.window) for limit in rules] for key, rules in limits.rules.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("", {}),
+        (" ; ;", {}),
+        ("ip_starts=", {}),
+        ("ip_starts", {}),
+        ("ip_starts=20/1h", {"ip_starts": [(20, 3600)]}),
+        (
+            " destination_sends = 5/10m  10/24h ;client_starts=1/1s; ",
+            {"destination_sends": [(5, 600), (10, 86_400)], "client_starts": [(1, 1)]},
+        ),
+        ("country_sends=100/1h", {"country_sends": [(100, 3600)]}),
+        ("country_sends=EE=100/1h 9/1m", {"country_sends:EE": [(100, 3600), (9, 60)]}),
+        (
+            "country_sends=100/1h, EE = 5000/1h,NL=1/1d",
+            {
+                "country_sends": [(100, 3600)],
+                "country_sends:EE": [(5000, 3600)],
+                "country_sends:NL": [(1, 86_400)],
+            },
+        ),
+        ("client_messages=1000", {"client_messages": [(1000, 86_400)]}),
+        ("stack_messages=9999999", {"stack_messages": [(9_999_999, 86_400)]}),
+        ("client_cost=99.50", {"client_cost": [(995_000, 86_400)]}),
+        ("stack_cost=0.0001", {"stack_cost": [(1, 86_400)]}),
+        ("stack_cost=250", {"stack_cost": [(2_500_000, 86_400)]}),
+    ],
+)
+def test_all_limits_stand_in_one_text(text: str, read: dict[str, list[tuple[int, int]]]) -> None:
+    assert counts(parse_all_limits(text)) == read
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sends=5/10m", "'sends' is none of destination_sends, destination_guesses, "),
+        ("5/10m", "'5/10m' is none of destination_sends"),
+        ("=5/10m", "'' is none of"),
+        ("IP_STARTS=5/10m", "'IP_STARTS' is none of"),
+        ("country_sends:EE=5/10m", "'country_sends:EE' is none of"),
+        ("ip_starts=5/10m; ip_starts=6/1h", "'ip_starts' is there twice"),
+        ("country_sends=EE=5/1h, EE=6/1h", "'country_sends:EE' is there twice"),
+        ("ip_starts=5/10m, 6/1h", "ip_starts"),
+        ("ip_starts=5/10m 5/10m", "ip_starts: '5/10m' at character 7 is there twice"),
+        ("ip_starts=5/10m x", "ip_starts: 'x' at character 7 is not a limit such as 5/10m"),
+        ("ip_starts=EE=5/10m", "ip_starts: 'EE=5/10m' is not a limit such as 5/10m"),
+        ("ip_starts=5/10m=6", "ip_starts: '5/10m=6' is not a limit such as 5/10m"),
+        ("client_cost=EE=5", "client_cost: 'EE=5' is not a limit"),
+        ("country_sends=ee=5/1h", "country_sends: 'ee=5/1h' is not a limit such as 5/10m"),
+        ("country_sends=EST=5/1h", "country_sends: 'EST=5/1h' is not a limit"),
+        ("country_sends==5/1h", "country_sends: '=5/1h' is not a limit"),
+        ("country_sends=5/1h,", "country_sends: expected one limit or more"),
+        ("country_sends=EE=", "country_sends: expected one limit or more"),
+        ("client_messages=0", "client_messages: '0' is not a number of messages"),
+        ("client_messages=5.5", "client_messages: '5.5' is not a number of messages"),
+        ("client_messages=5/1h", "client_messages: '5/1h' is not a number of messages"),
+        ("stack_messages=-5", "stack_messages: '-5' is not a number of messages"),
+        ("stack_messages=10000000", "stack_messages: '10000000' is not a number of messages"),
+        ("stack_messages=\u0665", "is not a number of messages"),
+        ("client_cost=0.00", "client_cost: '0.00' is not an amount of money such as 99.50"),
+        ("client_cost=1.23456", "client_cost: '1.23456' is not an amount of money"),
+        ("client_cost=1,50", "client_cost"),
+        ("client_cost=.5", "client_cost: '.5' is not an amount of money"),
+        ("client_cost=5.", "client_cost: '5.' is not an amount of money"),
+        ("stack_cost=1e3", "stack_cost: '1e3' is not an amount of money"),
+        ("stack_cost=12 EUR", "stack_cost: '12 EUR' is not an amount of money"),
+    ],
+)
+def test_what_cannot_be_read_is_named(text: str, says: str) -> None:
+    with pytest.raises(LimitGrammarError) as refused:
+        parse_all_limits(text)
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("1", 10_000),
+        ("0.0325", 325),
+        ("0.5", 5_000),
+        ("12.05", 120_500),
+        ("9999999.9999", 10**11 - 1),
+    ],
+)
+def test_money_is_counted_in_hundredths_of_a_cent(text: str, units: int) -> None:
+    assert read_money(text) == units
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.23456", "10000000", "1 000", "1,5", "\u0661", "1e2"])
+def test_what_is_no_money_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no amount of money such as 0.0325"):
+        read_money(text)
+
+
+def test_a_country_has_its_own_limits_or_those_of_all() -> None:
+    limits = parse_all_limits("country_sends=100/1h, EE=5/1h 9/1d")
+    for place, found in (("EE", [5, 9]), ("NL", [100]), (None, [100]), ("", [100])):
+        assert [one.count for one in limits.of(LimitName.COUNTRY_SENDS, place)] == found
+    assert limits.of(LimitName.IP_STARTS) == ()
+    assert parse_all_limits("country_sends=EE=5/1h").of(LimitName.COUNTRY_SENDS, "NL") == ()
+
+
+def test_a_clients_own_limits_go_before_the_stacks_of_the_same_names() -> None:
+    stack = parse_all_limits("ip_starts=20/1h 50/24h; client_starts=9/1s; country_sends=8/1h")
+    own = parse_all_limits("ip_starts=1/1h; client_messages=5; country_sends=EE=7/1h")
+    assert counts(stack.under(own)) == {
+        "ip_starts": [(1, 3600)],
+        "client_starts": [(9, 1)],
+        "country_sends": [(8, 3600)],
+        "country_sends:EE": [(7, 3600)],
+        "client_messages": [(5, 86_400)],
+    }
+    assert stack.under(Limits()) is stack
+    assert Limits().under(own) == own
+
+
+# ------------------------------------------------------------------------------------- shards
+
+SHARED = (
+    LimitName.CLIENT_STARTS,
+    LimitName.COUNTRY_SENDS,
+    LimitName.PREFIX_SENDS,
+    LimitName.CLIENT_MESSAGES,
+    LimitName.STACK_MESSAGES,
+)
+
+
+def limit(name: LimitName, count: int) -> Limit:
+    return Limit(name, "r", count, 3600)
+
+
+@pytest.mark.parametrize("name", LimitName)
+@pytest.mark.parametrize("count", [1, 249, 250, 499, 500, 501, 16_000, 16_001, 999_999_999])
+def test_the_parts_of_a_limit_add_up_to_its_count(name: LimitName, count: int) -> None:
+    one = limit(name, count)
+    parts = [one.part(shard) for shard in range(one.shards)]
+    assert sum(parts) == count
+    assert max(parts) - min(parts) <= 1
+    assert all(parts)
+
+
+@pytest.mark.parametrize("name", SHARED)
+@pytest.mark.parametrize(
+    ("count", "shards"), [(1, 1), (499, 1), (500, 2), (749, 2), (750, 3), (16_000, 64), (10**9, 64)]
+)
+def test_what_many_count_on_is_spread_so_that_no_shard_is_small(
+    name: LimitName, count: int, shards: int
+) -> None:
+    assert limit(name, count).shards == shards
+
+
+@pytest.mark.parametrize("name", COSTS)
+@pytest.mark.parametrize(
+    ("count", "shards"), [(1, 1), (249_999, 1), (250_000, 2), (8_000_000, 64), (10**11, 64)]
+)
+def test_money_is_spread_by_the_messages_that_it_buys(
+    name: LimitName, count: int, shards: int
+) -> None:
+    assert limit(name, count).shards == shards
+
+
+@pytest.mark.parametrize("name", sorted(set(LimitName) - {*SHARED, *COSTS}))
+def test_what_one_destination_or_address_counts_on_is_exact(name: LimitName) -> None:
+    assert limit(name, 10**9).shards == 1
+
+
+def test_each_shard_has_an_item_of_its_own_and_an_unsharded_limit_one() -> None:
+    spread, subject = limit(LimitName.CLIENT_STARTS, 1000), b"shop"
+    keys = [Charge(spread, subject, 1, shard).window_key(0) for shard in range(4)]
+    assert (
+        keys[0] == f"client_starts#r#{subject.hex()}#{Charge(spread, subject, 1).window_index(0)}#0"
+    )
+    assert len(set(keys)) == 4
+    one = Charge(limit(LimitName.IP_STARTS, 1000), bytes(16), 1)
+    assert one.window_key(0) == f"ip_starts#r#{bytes(16).hex()}#0"
+
+
+def test_what_a_shard_may_count_is_its_part() -> None:
+    uneven = limit(LimitName.CLIENT_STARTS, 1001)
+    assert [Charge(uneven, b"shop", 1, shard).part for shard in range(4)] == [251, 250, 250, 250]
+
+
+@given(CHARGES, TIMES, TIMES)
+def test_two_moments_share_an_item_when_they_share_a_window(
+    charge: Charge, one: int, other: int
+) -> None:
+    same = charge.window_index(one) == charge.window_index(other)
+    assert (charge.window_key(one) == charge.window_key(other)) is same
+
+
+# ------------------------------------------------------------------------------------ budgets
+
+
+def budgets(name: LimitName, written: str) -> Limit:
+    return parse_all_limits(f"{name}={written}").of(name)[0]
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize("subject", ["shop-k3q7m2xa", "stack"])
+def test_a_budget_is_of_a_day_in_utc_whoever_spends_it(name: LimitName, subject: str) -> None:
+    charge = Charge(budgets(name, "100"), subject.encode(), 1)
+    begins = 20_000 * DAY
+    for now, day, left in (
+        (begins, 20_000, 86_400),
+        (begins + DAY - 1, 20_000, 1),
+        (begins - 1, 19_999, 1),
+        (begins + DAY, 20_001, 86_400),
+    ):
+        assert (charge.window_index(now), charge.retry_after(now)) == (day, left)
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+@pytest.mark.parametrize("written", ["1", "100", "1000", "99999"])
+@pytest.mark.parametrize("subject", ["shop-k3q7m2xa", "stack"])
+def test_a_budget_is_read_back_from_the_key_of_each_of_its_items(
+    name: LimitName, written: str, subject: str
+) -> None:
+    one = budgets(name, written)
+    for shard in range(one.shards):
+        charge = Charge(one, subject.encode(), 1, shard)
+        found = read_budget(charge.window_key(20_000 * DAY + 5), 3)
+        assert found == Budget(one, subject, 20_000, 3, charge.part)
+
+
+def test_an_amount_of_money_is_read_back_as_it_was_written() -> None:
+    one = budgets(LimitName.CLIENT_COST, "99.50")
+    assert one.rule == "99.50/day"
+    key = Charge(one, b"shop", 1, 3).window_key(0)
+    assert read_budget(key, 1).limit == one
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        Charge(parse_limits("ip_starts", "5/10m")[0], bytes(16), 1).window_key(0),
+        "client_messages",
+        "client_messages#100/day#73686f70",
+        "client_messages#x/day#73686f70#20000",
+        "client_messages#100/day#not hex#20000",
+        "client_messages#100/day#73686f70#today",
+        "client_messages#1000/day#73686f70#20000#x",
+        "",
+    ],
+)
+def test_what_is_no_budget_cannot_be_read_as_one(key: str) -> None:
+    with pytest.raises(ValueError, match="."):
+        read_budget(key, 1)
+
+
+@pytest.mark.parametrize(
+    ("used", "count", "percent"),
+    [(0, 5, 0), (79, 100, 79), (799, 1000, 79), (80, 100, 80), (3, 2, 150)],
+)
+def test_a_budget_knows_how_much_of_it_is_spent(used: int, count: int, percent: int) -> None:
+    assert Budget(limit(LimitName.STACK_COST, 10), "stack", 1, used, count).percent == percent

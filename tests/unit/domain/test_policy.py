@@ -1,7 +1,7 @@
-"""A client's own policy: from where it may call, and as whom it may send."""
+"""A client's own policy: from where it may call, what it may do, and as whom it may send."""
 
 import pytest
-from verification.domain.policy import Client, Profile
+from verification.domain.policy import Client, Profile, Scope
 
 
 def client(networks: tuple[str, ...] = (), senders: tuple[str, ...] = ()) -> Client:
@@ -86,3 +86,11 @@ def test_a_client_may_send_as_its_senders(
     senders: tuple[str, ...], sender: str | None, may: bool
 ) -> None:
     assert client(senders=senders).may_send_as(sender) is may
+
+
+def test_a_client_may_do_all_unless_it_has_scopes() -> None:
+    assert all(client().may(scope) for scope in Scope)
+    for own in Scope:
+        bound = Client("shop", Profile("Shop"), scopes=(own,))
+        assert [scope for scope in Scope if bound.may(scope)] == [own]
+    assert not any(Client("shop", Profile("Shop"), scopes=()).may(scope) for scope in Scope)

@@ -41,7 +41,7 @@ def test_a_device_is_one_item_that_ttl_deletes() -> None:
     item = {
         "pk": PK,
         "sk": SK,
-        "schema_version": {"N": "3"},
+        "schema_version": {"N": "4"},
         "country": {"S": "NL"},
         "trusted_at": {"N": "1800000000000"},
         "expires_at": {"N": "1800000060"},

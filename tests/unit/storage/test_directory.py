@@ -24,12 +24,19 @@ RECORD = ClientRecord(SHOP, (Secret(hash_secret("right")),))
 
 
 class FakeDynamoDb:
-    """The directory table; counts how often it is read."""
+    """The directory table; counts how often it is read.
+
+    Attributes:
+        used: the uses of secrets that were written down: key, attribute and time.
+        failing: raised in place of reading, `failing_writes` of writing.
+    """
 
     def __init__(self) -> None:
         self.items: dict[str, Any] = {}
         self.reads: list[str] = []
+        self.used: list[tuple[str, str, int]] = []
         self.failing: Exception | None = None
+        self.failing_writes: Exception | None = None
 
     def get_item(self, TableName: str, Key: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         assert TableName == "directory" and Key["sk"] == {"S": "C"}
@@ -38,6 +45,15 @@ class FakeDynamoDb:
         if self.failing:
             raise self.failing
         return {"Item": self.items[key]} if key in self.items else {}
+
+    def update_item(self, Key: dict[str, Any], **update: Any) -> None:  # noqa: N803
+        assert update["TableName"] == "directory" and Key["sk"] == {"S": "K"}
+        assert update["UpdateExpression"] == "SET #used = :now, schema_version = :version"
+        if self.failing_writes:
+            raise self.failing_writes
+        values = update["ExpressionAttributeValues"]
+        name = update["ExpressionAttributeNames"]["#used"]
+        self.used.append((Key["pk"]["S"], name, int(values[":now"]["N"])))
 
     def put(self, record: ClientRecord) -> None:
         self.items[f"C#{record.client.id}"] = write_client(record, "A name", 0)

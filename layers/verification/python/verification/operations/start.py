@@ -146,11 +146,12 @@ class Start:
             TemporarilyUnavailable: it may have been started, when an answer got lost; repeated
                 with its Idempotency-Key, it is not started twice.
         """
-        self.screening.admit(command.client, command.to)
         if not command.client.may_send_as(command.sender):
             raise InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
         command, now = _as_usual(command), self.clock()
         verification = self._make(command, now, remaining)
+        if not verification.test:  # nothing is sent to those
+            self.screening.admit(command.client, command.to)
         self._check(command, verification)
         try:
             verification = self._screen(command, verification)

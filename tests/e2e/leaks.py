@@ -36,6 +36,13 @@ def logged(stack: Stack) -> Iterator[str]:
             yield from _lines(client, group["logGroupName"])
 
 
+def logged_by(stack: Stack, function: str) -> Iterator[str]:
+    """Every line of one function."""
+    arn = (stack.functions | stack.other_functions)[function]
+    config = stack.aws("lambda").get_function_configuration(FunctionName=arn)
+    yield from _lines(stack.aws("logs"), config["LoggingConfig"]["LogGroup"])
+
+
 def _lines(client: Any, group: str, since: int = 0) -> Iterator[str]:
     """The lines of a log from a time (epoch milliseconds) on; some come twice."""
     events = client.filter_log_events(logGroupName=group, startTime=since)["events"]

@@ -68,8 +68,9 @@ def client_with(
     handed_out.add(created.client_secret)
     client = Client(created.client_id, Profile(""), direct_invoke=True, scopes=tuple(scopes))
     secret = directory.Secret(directory.hash_secret(created.client_secret))
+    serialize = TypeSerializer().serialize
     item = directory.write_client(directory.ClientRecord(client, (secret,)), "Policy", 0)
-    item |= {name: TypeSerializer().serialize(value) for name, value in attributes.items()}
+    item |= {name: dict(serialize(value)) for name, value in attributes.items()}
     stack.aws("dynamodb").put_item(TableName=stack.tables["directory"], Item=item)
     return created
 

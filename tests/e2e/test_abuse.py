@@ -4,12 +4,14 @@ import json
 import random
 import secrets
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import requests
 from verification.domain.guard import Kind, Tally
-from verification.domain.limits import LimitName
+from verification.domain.limits import Charge, LimitName, parse_all_limits
 from verification.domain.policy import Scope
 from verification.operations.screening import sighted
 from verification.storage import directory, prices, table
@@ -17,11 +19,13 @@ from verification.storage.secrets import StoredIdentityKey
 from verification.storage.tallies import DynamoDbTallies
 
 from tests.e2e.dialects import messagebird, messente, verigator
-from tests.e2e.leaks import logged
-from tests.e2e.talking import a_number, client_with, code_in, operate, start, wrong
+from tests.e2e.leaks import logged_by
+from tests.e2e.talking import a_number, call_raw, client_with, code_in, operate, wrong
+from tests.e2e.test_flows import age
 from tests.e2e.test_queue import eventually
 from tests.local.deploy import outputs
-from tests.local.stack import Answer, Credentials, Stack
+from tests.local.stack import FUNCTIONS, Answer, Credentials, Stack
+from tests.template.test_api import ANSWERS, DIALECTS
 
 APIS = ("native", "messente", "messagebird", "verigator")
 # What each API says to a start: when it is done; when a limit is used up or the guard is in the
@@ -70,7 +74,9 @@ def ask(stack: Stack, client: Credentials, api: str, to: str) -> str:
         answer = messagebird(stack, client.access_key(), "POST", "/verify", {"recipient": to})
         faults = [f"{one['code']} {one['parameter']}" for one in answer.body.get("errors", ())]
         return " ".join((str(answer.status), *faults))
-    return str(verigator(stack, client, "POST", a_user(stack, client, to), {"method": "sms"}).status)
+    return str(
+        verigator(stack, client, "POST", a_user(stack, client, to), {"method": "sms"}).status
+    )
 
 
 def a_user(stack: Stack, client: Credentials, to: str) -> str:
@@ -198,7 +204,7 @@ def test_guesses_that_can_never_be_made_are_given_back_once(stack: Stack) -> Non
     assert guess(stack, client, ids[canceled], wrong(code))["valid"] is False
     assert stack.call("DELETE", f"/v1/verifications/{ids[canceled]}", by=client).status == 204
     for to in ids:
-        eventually(lambda to=to: used(stack, keys[to]) == [1])
+        await_used(stack, keys[to], [1])
 
     tally = stack.other_functions["tally"]
     stack.call("DELETE", f"/v1/verifications/{ids[verified]}", by=client)  # a change more
@@ -213,14 +219,16 @@ def test_guesses_that_can_never_be_made_are_given_back_once(stack: Stack) -> Non
 
 def test_who_verifies_can_go_on_and_who_does_not_is_stopped(stack: Stack) -> None:
     """Ten guesses: two codes of five for somebody who guesses, any number for who types them."""
-    client = client_with(stack, limits=f"destination_guesses=10/{a_window()}; destination_sends=9/1h")
+    client = client_with(
+        stack, limits=f"destination_guesses=10/{a_window()}; destination_sends=9/1h"
+    )
     honest, guesser = a_number(), a_number()
     for n in range(1, 4):
         made = begin(stack, client, honest)
         assert made.status == 201
         keys = windows_of(stack, made.body["id"])
         assert guess(stack, client, made.body["id"], code_in(stack.texts_to(honest)[-1]))["valid"]
-        eventually(lambda keys=keys, n=n: used(stack, keys) == [n])
+        await_used(stack, keys, [n])
     answers = [begin(stack, client, guesser) for _ in range(3)]
     assert [answer.status for answer in answers] == [201, 201, 429]
     assert answers[-1].body["limit"] == "destination_guesses"
@@ -242,7 +250,8 @@ def item_of(stack: Stack, verification_id: str) -> table.Item:
 
 def windows_of(stack: Stack, verification_id: str) -> list[str]:
     """The windows that its guesses were paid in."""
-    return item_of(stack, verification_id)["paid"]["S"].split()
+    paid: str = item_of(stack, verification_id)["paid"]["S"]
+    return paid.split()
 
 
 def used(stack: Stack, keys: list[str]) -> list[int]:
@@ -250,6 +259,11 @@ def used(stack: Stack, keys: list[str]) -> list[int]:
     dynamodb, name = stack.aws("dynamodb"), stack.tables["sessions"]
     items = (dynamodb.get_item(TableName=name, Key=table.window_key(key))["Item"] for key in keys)
     return [int(item["used"]["N"]) for item in items]
+
+
+def await_used(stack: Stack, keys: list[str], counts: list[int]) -> None:
+    """Wait until so much is counted."""
+    eventually(lambda: used(stack, keys) == counts)
 
 
 def changes_of(stack: Stack, verification_id: str) -> list[dict[str, Any]]:
@@ -270,3 +284,371 @@ def changes_of(stack: Stack, verification_id: str) -> list[dict[str, Any]]:
             at = answer["NextShardIterator"] if answer["Records"] else None
     wanted = table.verification_key(verification_id[1:])
     return [_as_lambda(one) for one in found if one["dynamodb"]["Keys"] == wanted]
+
+
+def _as_lambda(record: Mapping[str, Any]) -> Any:
+    """Binary values in base64, times in seconds."""
+    return json.loads(json.dumps(record, default=_as_text))
+
+
+def _as_text(value: Any) -> Any:
+    return b64encode(value).decode() if isinstance(value, bytes) else value.timestamp()
+
+
+# ---------------------------------------------------------------------------- Countries and kinds
+
+
+KINDS = {"premium_rate": "+31906123456", "voip": "+31851234567", "shared_cost": "+3278791234"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_goes_to_numbers_that_cost_or_that_are_had_by_the_dozen(
+    stack: Stack, kind: str
+) -> None:
+    client, to = client_with(stack), KINDS[kind]
+    answer = begin(stack, client, to)
+    assert (answer.status, answer.body["code"]) == (403, "destination_not_allowed")
+    assert answer.body["detail"] == f"Not to numbers of the kind {kind}."
+    said = {api: ask(stack, client, api, to) for api in REFUSED}
+    assert said == REFUSED
+    assert stack.texts_to(to) == []
+
+
+def test_a_client_may_have_countries_and_kinds_of_its_own(stack: Stack) -> None:
+    """What is refused counts for nothing; e-mail has no country."""
+    client = client_with(
+        stack, countries=["NL"], refused_kinds=["mobile"], limits=f"client_starts=2/{a_window()}"
+    )
+    for api in APIS:
+        foreign = ask(stack, client, api, a_number_of("LU"))
+        assert foreign == (REFUSED | {"native": "403 destination_not_allowed"})[api]
+    assert begin(stack, client, a_number_of("LU")).body["detail"] == "Not to numbers of LU."
+    assert begin(stack, client, a_number()).body["detail"] == "Not to numbers of the kind mobile."
+    assert begin(stack, client, KINDS["voip"]).status == 201
+    assert begin(stack, client, f"{secrets.token_hex(8)}@example.org").status == 201
+    assert begin(stack, client, KINDS["voip"]).body["limit"] == "client_starts"
+
+
+def test_a_country_may_have_a_sender_and_a_template(stack: Stack) -> None:
+    client = client_with(
+        stack,
+        senders_by_country={"NL": "Winkel"},
+        templates_by_country={"NL": "{code} is van {brand}"},
+    )
+    here, there = a_number(), a_number_of("LU")
+    for to in (here, there):
+        assert begin(stack, client, to).status == 201
+    assert stack.texts_to(here)[0].endswith(" is van Verify")
+    assert " is van " not in stack.texts_to(there)[0]
+    assert begin(stack, client, here, template="{code} it is").status == 201
+    assert stack.texts_to(here)[1].endswith(" it is")
+
+
+# ------------------------------------------------------------------------------------------ Guard
+
+
+def test_sends_that_nobody_verifies_become_suspect_until_some_are_verified(stack: Stack) -> None:
+    """Of a client that monitors, as all do by default: it is told, and lets them through."""
+    client, numbers = client_with(stack), [a_number() for _ in range(20)]
+    begun = [begin(stack, client, to).body for to in numbers]
+    assert not [one for one in begun if "suspicions" in one]
+    eventually(lambda: seen(stack, begun[-1]["id"])[Kind.COUNTRY_DAY].sends == 20)
+
+    to = a_number()
+    suspect = begin(stack, client, to)
+    assert suspect.status == 201
+    assert "country_day" in suspect.body["suspicions"]
+    looked_up = stack.call("GET", f"/v1/verifications/{suspect.body['id']}", by=client)
+    assert looked_up.body["suspicions"] == suspect.body["suspicions"]
+    assert len(stack.texts_to(to)) == 1
+    [told] = lines_of(stack, "start", "fraud_suspected", client)
+    assert (told["verification_id"], told["outcome"]) == (suspect.body["id"], "let_through")
+    assert told["reason"] == ",".join(suspect.body["suspicions"])
+
+    for one, number in zip(begun[:2], numbers[:2], strict=True):
+        assert guess(stack, client, one["id"], code_in(stack.texts_to(number)[0]))["valid"]
+    eventually(lambda: seen(stack, begun[-1]["id"])[Kind.COUNTRY_DAY] == Tally(21, 2))
+    assert "suspicions" not in begin(stack, client, a_number()).body
+
+
+def test_who_types_the_codes_is_never_suspect(stack: Stack) -> None:
+    """Twelve from one address, where ten that nobody verified would be too many."""
+    client, ip, ids = client_with(stack), an_address(), []
+    for _ in range(12):
+        to = a_number()
+        started = begin(stack, client, to, ip=ip).body
+        assert "suspicions" not in started
+        assert guess(stack, client, started["id"], code_in(stack.texts_to(to)[0]))["valid"]
+        ids.append(started["id"])
+    eventually(lambda: seen(stack, ids[-1])[Kind.IP_DAY].verified == 12)
+    assert "suspicions" not in begin(stack, client, a_number(), ip=ip).body
+
+
+def test_sends_from_one_address_that_nobody_verifies_become_suspect(stack: Stack) -> None:
+    client, ip = client_with(stack), an_address()
+    ids = [begin(stack, client, a_number(), ip=ip).body["id"] for _ in range(10)]
+    eventually(lambda: seen(stack, ids[-1])[Kind.IP_DAY].sends == 10)
+    assert begin(stack, client, a_number(), ip=ip).body["suspicions"] == ["ip_day"]
+    assert "suspicions" not in begin(stack, client, a_number(), ip=an_address()).body
+
+
+def test_an_address_that_sends_to_four_countries_is_suspect(stack: Stack) -> None:
+    client, ip = client_with(stack), an_address()
+    numbers = [a_number(), a_number_of("BE"), a_number_of("LU")]
+    ids = [begin(stack, client, to, ip=ip).body["id"] for to in numbers]
+    eventually(lambda: seen(stack, ids[-1])[Kind.IP_DAY].countries == {"NL", "BE", "LU"})
+    assert begin(stack, client, a_number_of("IS"), ip=ip).body["suspicions"] == ["ip_countries"]
+    assert "suspicions" not in begin(stack, client, a_number(), ip=ip).body
+
+
+def test_numbers_in_a_row_are_suspect(stack: Stack) -> None:
+    client, first = client_with(stack), int(f"{a_number()[1:-2]}40")
+    row = [f"+{first + n}" for n in range(5)]
+    ids = [begin(stack, client, to).body["id"] for to in row[:4]]
+    eventually(lambda: len(seen(stack, ids[-1])[Kind.BLOCK_DAY].numbers) == 4)
+    assert begin(stack, client, row[4]).body["suspicions"] == ["number_run"]
+    assert "suspicions" not in begin(stack, client, f"+{first + 9}").body
+
+
+def test_a_client_that_blocks_refuses_what_is_suspect_until_an_operator_lets_it_through(
+    stack: Stack,
+) -> None:
+    client, key = client_with(stack, guard="block"), secrets.token_hex(8)
+    numbers = [a_number_of("IS") for _ in range(20)]
+    place = numbers[0][:7]
+    body = {"to": numbers[0]}
+    first = repeat(stack, client, body, key)
+    ids = [begin(stack, client, to).body["id"] for to in numbers[1:]]
+    eventually(lambda: seen(stack, ids[-1])[Kind.COUNTRY_DAY].sends == 20)
+
+    to = a_number_of("IS")
+    refused = begin(stack, client, to)
+    assert (refused.status, refused.body["code"]) == (403, "suspected_fraud")
+    assert "country_day" in refused.body["detail"]
+    refusals = {"native": "403 suspected_fraud", **REFUSED}
+    assert {api: ask(stack, client, api, to) for api in APIS} == refusals
+    assert stack.texts_to(to) == []
+    assert repeat(stack, client, body, key).body == first.body, "it was started before"
+    assert begin(stack, client_with(stack, guard="block"), to).status == 201, "one client's own"
+    assert begin(stack, client, a_number()).status == 201
+
+    sessions = ("--table", stack.tables["sessions"])
+    operate(stack, "unblock", place, "--for", "1h", *sessions)
+    through = {api: ask(stack, client, api, a_number_of("IS")) for api in APIS}
+    operate(stack, "unblock", place, "--for", "0s", *sessions)
+    assert through == DONE
+    assert ask(stack, client, "native", to) == "403 suspected_fraud"
+    blocked = [one["outcome"] for one in lines_of(stack, "messente", "fraud_suspected", client)]
+    assert blocked == ["blocked"]
+
+
+def repeat(stack: Stack, client: Credentials, body: dict[str, str], key: str) -> Answer:
+    headers = {"Authorization": client.bearer, "Idempotency-Key": key}
+    return call_raw(stack, "POST", "/v1/verifications", body, headers)
+
+
+def seen(stack: Stack, verification_id: str) -> Mapping[Kind, Tally]:
+    """What the guard has seen where a verification counts; nothing yet where it has not."""
+    secret = outputs(stack.endpoint_url)["IdentityKeySecretArn"]
+    key = StoredIdentityKey(stack.aws("secretsmanager"), secret)()
+    verification = table.read_verification(item_of(stack, verification_id))
+    windows = sighted(verification).windows(key)
+    tallies = DynamoDbTallies(stack.aws("dynamodb"), stack.tables["sessions"])
+    found, _ = tallies.read(windows.values(), 0)
+    return {kind: found.get(window, Tally()) for kind, window in windows.items()}
+
+
+def lines_of(
+    stack: Stack, function: str, message: str, client: Credentials
+) -> list[dict[str, Any]]:
+    """What a function has logged about a client."""
+    lines = (json.loads(line) for line in logged_by(stack, function) if line.startswith("{"))
+    wanted = {"message": message, "client_id": client.client_id}
+    return [line for line in lines if wanted.items() <= line.items()]
+
+
+# ---------------------------------------------------------------------------------------- Budgets
+
+
+def test_a_spent_budget_stops_sends_and_lets_codes_be_verified(stack: Stack) -> None:
+    client = client_with(stack, limits="client_messages=3")
+    numbers = [a_number() for _ in range(3)]
+    ids = [begin(stack, client, to).body["id"] for to in numbers]
+    refused = begin(stack, client, a_number())
+    assert (refused.status, refused.body["code"]) == (429, "budget_spent")
+    assert refused.body["limit"] == "client_messages"
+    assert refused.body["detail"] == "The limit client_messages 3/day is used up."
+    assert 1 <= int(refused.headers["Retry-After"]) <= 86_400
+    assert {api: ask(stack, client, api, a_number()) for api in APIS} == SPENT
+    mail = f"{secrets.token_hex(8)}@example.org"
+    assert begin(stack, client, mail).body["code"] == "budget_spent"
+    age(stack, ids[1], 31)
+    again = stack.call("POST", f"/v1/verifications/{ids[1]}/resend", {}, client)
+    assert (again.status, again.body["code"]) == (429, "budget_spent")
+    assert guess(stack, client, ids[0], code_in(stack.texts_to(numbers[0])[0]))["valid"] is True
+
+    [told] = eventually(lambda: lines_of(stack, "tally", "budget_nearly_spent", client))
+    assert (told["limit"], told["percent"]) == ("client_messages", 100)
+    assert told["level"] == "WARNING"
+
+
+def test_messages_cost_what_their_prices_say(stack: Stack) -> None:
+    """Three cents and a half each, of ten: two, and no third; where nothing has a price, any."""
+    names = {prices.price_name("sns", "sms", "NL"): 350}
+    item, directory_table = prices.write_prices(names), stack.tables["directory"]
+    stack.aws("dynamodb").put_item(TableName=directory_table, Item=item)
+    client = client_with(stack, limits="client_cost=0.10")
+    answers = [begin(stack, client, a_number()) for _ in range(3)]
+    stack.aws("dynamodb").delete_item(TableName=directory_table, Key=table.prices_key())
+    assert [answer.status for answer in answers] == [201, 201, 429]
+    assert (answers[2].body["code"], answers[2].body["limit"]) == ("budget_spent", "client_cost")
+    mails = [f"{secrets.token_hex(8)}@example.org" for _ in range(3)]
+    assert [begin(stack, client, mail).status for mail in mails] == [201] * 3
+
+
+@pytest.fixture
+def of_stack(stack: Stack) -> Iterator[int]:
+    """How many messages all clients together may start in a day; of those one is left."""
+    client, arn = stack.aws("lambda"), stack.functions["start"]
+    before = client.get_function_configuration(FunctionName=arn)["Environment"]["Variables"]
+    count = random.randrange(100, 200)
+    limits = before["LIMITS"].replace("stack_messages=", f"stack_messages={count}")
+    changed = {"Variables": before | {"LIMITS": limits}}
+    [limit] = parse_all_limits(f"stack_messages={count}").of(LimitName.STACK_MESSAGES)
+    key = table.limit_key(Charge(limit, b"stack", 1), time.time_ns() // 1_000_000)
+    item = key | {"used": {"N": str(count - 1)}}
+    stack.aws("dynamodb").put_item(TableName=stack.tables["sessions"], Item=item)
+    client.update_function_configuration(FunctionName=arn, Environment=changed)
+    yield count
+    client.update_function_configuration(FunctionName=arn, Environment={"Variables": before})
+
+
+def test_the_whole_stack_may_have_a_budget(stack: Stack, of_stack: int) -> None:
+    one, other = client_with(stack), client_with(stack)
+    assert begin(stack, one, a_number()).status == 201
+    for client in (one, other):
+        refused = begin(stack, client, a_number()).body
+        assert (refused["code"], refused["limit"]) == ("budget_spent", "stack_messages")
+        assert refused["detail"] == f"The limit stack_messages {of_stack}/day is used up."
+    whole = Credentials("stack", "")
+    told = eventually(lambda: lines_of(stack, "tally", "budget_nearly_spent", whole))
+    assert (told[-1]["limit"], told[-1]["percent"]) == ("stack_messages", 100)
+
+
+# ---------------------------------------------------------------------------------------- Clients
+
+# What each route needs, of all that the API has but for those that anybody may ask.
+NEEDS = {
+    "POST /v1/verifications": Scope.START,
+    "GET /v1/verifications": Scope.LOOKUP,
+    "GET /v1/verifications/{id}": Scope.LOOKUP,
+    "DELETE /v1/verifications/{id}": Scope.DELETE,
+    "POST /v1/verifications/{id}/resend": Scope.START,
+    "POST /v1/verifications/{id}/verify": Scope.VERIFY,
+    "GET /verify/start": Scope.START,
+    "POST /verify/start": Scope.START,
+    "GET /verify/pin": Scope.VERIFY,
+    "POST /verify/pin": Scope.VERIFY,
+    "DELETE /v1/devices": Scope.DELETE,
+    "POST /verify": Scope.START,
+    "GET /verify/{id}": Scope.LOOKUP,
+    "GET /verify/{id}?token=123456": Scope.VERIFY,
+    "DELETE /verify/{id}": Scope.DELETE,
+    "GET /verify/messages/email/{id}": Scope.LOOKUP,
+    "GET /messages/{id}": Scope.LOOKUP,
+    "GET /voicemessages/{id}": Scope.LOOKUP,
+    "POST /v1/service/service": Scope.ADMIN,
+    "GET /v1/service/service/{service}": Scope.LOOKUP,
+    "DELETE /v1/service/service/{service}": Scope.ADMIN,
+    "POST /v1/service/service/{service}/users": Scope.START,
+    "GET /v1/service/service/{service}/users": Scope.LOOKUP,
+    "GET /v1/service/service/{service}/users/{user}": Scope.LOOKUP,
+    "GET /v1/service/service/{service}/user/{user}": Scope.LOOKUP,
+    "DELETE /v1/service/service/{service}/users/{user}": Scope.DELETE,
+    "POST /v1/service/service/{service}/users/{user}/auth": Scope.START,
+    "PUT /v1/service/service/{service}/users/{user}/auth": Scope.VERIFY,
+    "POST /v1/services/{service}/users/{user}/totp": Scope.START,
+    "POST /v1/services/{service}/users/{user}/totp/confirm": Scope.START,
+    "DELETE /v1/services/{service}/users/{user}/totp": Scope.DELETE,
+}
+DIRECTLY = {
+    "start": Scope.START,
+    "verify": Scope.VERIFY,
+    "lookup": Scope.LOOKUP,
+    "delete": Scope.DELETE,
+    "resend": Scope.START,
+}
+
+
+def test_each_route_needs_a_scope() -> None:
+    routes = {route.partition("?")[0] for route in NEEDS}
+    assert routes == (ANSWERS.keys() | DIALECTS.keys()) - {"GET /v1/health"}
+    assert DIRECTLY.keys() == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_a_client_may_do_what_it_has_a_scope_for_and_nothing_else(
+    stack: Stack, scope: Scope
+) -> None:
+    client = client_with(stack, scopes=[scope])
+    answers = {route: bare(stack, client, route) for route in NEEDS}
+    assert not [route for route, answer in answers.items() if answer.status_code >= 500]
+    allowed = {route for route in NEEDS if not lacks_scope(route, answers[route])}
+    assert allowed == {route for route, needed in NEEDS.items() if needed == scope}
+    payload = json.dumps({"client": client.client_id})
+    for function, needed in DIRECTLY.items():
+        arn = stack.functions[function]
+        answer = stack.aws("lambda").invoke(FunctionName=arn, Payload=payload)
+        error = json.loads(answer["Payload"].read())["error"]
+        assert (error["code"] == "scope_missing") == (needed != scope)
+
+
+def bare(stack: Stack, client: Credentials, route: str) -> requests.Response:
+    """The answer to a request with nothing but credentials, about what is not there."""
+    method, path = route.split()
+    nobody = "00000000-0000-4000-8000-000000000000"
+    for name, value in (("id", "a" * 27), ("service", nobody), ("user", nobody)):
+        path = path.replace(f"{{{name}}}", value)
+    by = DIALECTS.get(route.partition("?")[0])
+    key = f"AccessKey {client.access_key()}" if by == "MessageBirdFunction" else client.bearer
+    own = {"username": client.client_id, "password": client.client_secret}
+    return requests.request(
+        method,
+        stack.api_url + path,
+        params=own if is_messente(route) else None,
+        json=None if method in ("GET", "DELETE") else {},
+        headers={
+            "Authorization": key,
+            "X-Service-Auth": f"{client.client_id}:{client.client_secret}",
+        },
+        timeout=30,
+    )
+
+
+def lacks_scope(route: str, answer: requests.Response) -> bool:
+    """Whether an answer says so, in the words of its API."""
+    if is_messente(route):
+        return answer.text == "ERROR 101"
+    if DIALECTS.get(route.partition("?")[0]) == "MessageBirdFunction":
+        return answer.status_code == 401 and "may not do this" in answer.text
+    return answer.status_code == 403 and "scope" in answer.text
+
+
+def is_messente(route: str) -> bool:
+    return route.partition("?")[0].endswith(("/verify/start", "/verify/pin"))
+
+
+def test_it_is_known_when_a_secret_was_last_used(stack: Stack) -> None:
+    client, dynamodb = client_with(stack), stack.aws("dynamodb")
+    secret = directory.use_name(directory.hash_secret(client.client_secret))
+    where = {"TableName": stack.tables["directory"], "Key": table.use_key(client.client_id)}
+    assert "Item" not in dynamodb.get_item(**where)
+    begun = time.time_ns() // 1_000_000
+    assert stack.call("GET", f"/v1/verifications?to={a_number()}", by=client).status == 200
+    first = dynamodb.get_item(**where)["Item"]
+    assert begun <= int(first[secret]["N"]) <= time.time_ns() // 1_000_000
+    assert stack.call("GET", f"/v1/verifications?to={a_number()}", by=client).status == 200
+    assert dynamodb.get_item(**where)["Item"] == first, "once in an hour is enough"
+    wrong_one = Credentials(client.client_id, "x" * 43)
+    assert stack.call("GET", "/v1/verifications?to=%2B31612345678", by=wrong_one).status == 401
+    assert dynamodb.get_item(**where)["Item"] == first

@@ -20,6 +20,7 @@ OTHER_FUNCTIONS = {
     "messagebird": "MessageBirdFunctionArn",
     "messente": "MessenteFunctionArn",
     "reports": "ReportsFunctionArn",
+    "tally": "TallyFunctionArn",
     "verigator": "VerigatorFunctionArn",
 }
 PATIENCE = 60  # seconds for the first answer, on a slow machine

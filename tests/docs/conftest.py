@@ -1,12 +1,9 @@
 """The documents are read from this machine: no socket opens, but for a server of the test's own."""
 
-import os
-import runpy
 from typing import Any
 
 import pytest
 from pytest_socket import disable_socket, socket_allow_hosts
-from verification import wiring
 from verification.domain.codes import code_mac, hash_destination
 from verification.domain.destination import Destination
 from verification.domain.policy import Client, Profile
@@ -14,7 +11,6 @@ from verification.domain.services import Auth, Service, User
 from verification.domain.verification import Channel
 from verification.errors import Unauthorized
 from verification.operations.devices import Visitor
-from verification.operations.totp import Enrol
 
 from tests.docs.sources import (
     CODE,
@@ -22,7 +18,6 @@ from tests.docs.sources import (
     EMAIL_ID,
     ID,
     IP,
-    ROOT,
     SERVICE,
     TO,
     USER,
@@ -31,11 +26,11 @@ from tests.docs.sources import (
     Run,
 )
 from tests.fakes.clock import plenty
+from tests.fakes.functions import load
 from tests.fakes.keys import identity_key
 from tests.fakes.samples import make_verification
 from tests.fakes.services import InMemoryServices
 from tests.fakes.stack import FakeStack
-from tests.template.initialise import variables
 
 
 def pytest_runtest_setup(item: pytest.Function) -> None:
@@ -73,48 +68,12 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """
 
     def run(function: str, event: Any) -> Any:
-        environment = variables(f"{_NAMES.get(function, function.title())}Function", TestCode=CODE)
-        for name in ("POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"):
-            monkeypatch.setenv(name, environment[name])
         stack = FakeStack()
-        monkeypatch.setattr(wiring, "clock", stack.clock)
-        wired = _wire(stack, environment)
-        with monkeypatch.context() as patched:
-            patched.setattr(wiring, "Stack", lambda: wired)
-            app = runpy.run_path(str(ROOT / f"functions/{function}/app.py"))
-        return app["handler"](event, Context())
+        _remember(stack)
+        handler = load(function, stack, Clients(), _services(stack), monkeypatch)
+        return handler(event, Context())
 
     return run
-
-
-_NAMES = {"messagebird": "MessageBird"}  # in the template, where not as the folder's
-
-
-def _wire(stack: FakeStack, environment: dict[str, str]) -> wiring.Stack:
-    """The real wiring, with the parts that reach out replaced."""
-    _remember(stack)
-    services = _services(stack)
-    wired = wiring.Stack(environment)
-    vars(wired).update(
-        _directory=Clients(),
-        _verifications=stack.verifications,
-        _code_keys=stack.code_keys,
-        _identity_key=identity_key,
-        _watches=stack.watches,
-        _sender=stack.sender,
-        _charging=stack.charging,
-        _tallies=stack.tallies,
-        _tally=lambda: stack.tally,
-        _catalogue=stack.providers,
-        _services=services,
-        _apps=services,
-        trusted_devices=lambda: stack.trusted_devices,
-        # The app of these users always shows the same code.
-        enrol=lambda: Enrol(
-            services, services, identity_key, lambda seed, step: CODE, stack.clock, os.urandom
-        ),
-    )
-    return wired
 
 
 def _remember(stack: FakeStack) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from botocore.session import get_session
@@ -66,7 +67,7 @@ def test_a_name_of_nothing_stops_at_init(place: Place, function: str, variable: 
 def test_a_secret_that_is_none_stops_at_init(
     real_place: Place, variable: str, text: str, sentence: str
 ) -> None:
-    secrets = get_session().create_client("secretsmanager")
+    secrets: Any = get_session().create_client("secretsmanager")
     name = secrets.create_secret(Name=f"wrong-{variable}-{len(text)}", SecretString=text)["Name"]
     with pytest.raises(ConfigurationError, match=re.escape(sentence)) as caught:
         initialise(real_place, "start", **{variable: name})

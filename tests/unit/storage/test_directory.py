@@ -5,16 +5,21 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from verification.domain.policy import Client, Profile
+from verification.domain.guard import Mode
+from verification.domain.limits import parse_all_limits
+from verification.domain.policy import Client, Profile, Scope
 from verification.errors import TemporarilyUnavailable, Unauthorized
 from verification.storage.directory import (
     CACHE_ENTRIES,
+    USE_SECONDS,
     ClientRecord,
     Directory,
     Secret,
     hash_secret,
     read_client,
+    use_name,
     write_client,
+    write_words,
 )
 
 from tests.fakes.clock import SettableClock
@@ -217,6 +222,10 @@ def test_a_refusal_is_a_fault_of_ours(directory: Directory, table: FakeDynamoDb)
         ClientRecord(SHOP, (Secret(bytes(32), 5), Secret(b"x" * 32)), disabled=True),
         ClientRecord(Client("a", Profile("Verify"), networks=("192.0.2.0/24",)), ()),
         ClientRecord(Client("a", Profile("Verify"), senders=("Shop", "+3197010")), ()),
+        ClientRecord(Client("a", Profile("Verify"), scopes=(Scope.VERIFY, Scope.LOOKUP)), ()),
+        ClientRecord(Client("a", Profile("Verify"), scopes=(Scope.ADMIN,)), ()),
+        # who may do nothing does not come to do everything
+        ClientRecord(Client("a", Profile("Verify"), scopes=()), ()),
         ClientRecord(
             Client("a", Profile("V"), networks=("192.0.2.7", "2001:db8::/32"), senders=("Shop",)),
             (),
@@ -252,3 +261,149 @@ def test_a_client_without_a_brand_has_the_stacks() -> None:
     item = write_client(ClientRecord(Client("a", Profile("")), ()), "A name", 1)
     assert "brand" not in item
     assert read_client(item, "Verify").client.profile == Profile("Verify")
+
+
+# ----------------------------------------------------------------------------------- its policy
+
+# What operators set, as `verification.cli` writes it.
+POLICY: dict[str, Any] = {
+    "countries": write_words(["EE", "NL"]),
+    "refused_kinds": write_words(["voip"]),
+    "senders_by_country": {"M": {"EE": {"S": "ShopEE"}}},
+    "templates_by_country": {"M": {"EE": {"S": "Kood: {code}"}, "NL": {"S": "{code}"}}},
+    "limits": {"S": "destination_sends=5/10m; country_sends=EE=9/1h"},
+    "guard": {"S": "block"},
+    "counts_alone": {"BOOL": True},
+}
+READ: dict[str, Any] = {
+    "countries": frozenset({"EE", "NL"}),
+    "refused_kinds": frozenset({"voip"}),
+    "senders": {"EE": "ShopEE"},
+    "templates": {"EE": "Kood: {code}", "NL": "{code}"},
+    "limits": parse_all_limits("destination_sends=5/10m; country_sends=EE=9/1h"),
+    "guard": Mode.BLOCK,
+    "counts_alone": True,
+}
+
+
+def profile_of(**attributes: Any) -> Profile:
+    item = write_client(ClientRecord(Client("a", Profile("Shop", "et")), ()), "A name", 1)
+    return read_client(item | attributes, "Verify").client.profile
+
+
+@pytest.mark.parametrize("attribute", POLICY)
+def test_each_part_of_a_policy_is_read_by_itself(attribute: str) -> None:
+    name = attribute.removesuffix("_by_country")
+    profile = profile_of(**{attribute: POLICY[attribute]})
+    assert profile == Profile("Shop", "et", **{name: READ[name]})
+
+
+def test_a_whole_policy_is_read() -> None:
+    assert profile_of(**POLICY) == Profile("Shop", "et", **READ)
+
+
+def test_a_client_without_a_policy_has_the_stacks() -> None:
+    assert profile_of() == Profile("Shop", "et")
+    plain = profile_of()
+    assert (plain.countries, plain.refused_kinds, plain.guard) == (None, None, None)
+    assert not plain.counts_alone and not plain.limits.rules
+
+
+@pytest.mark.parametrize("name", ["countries", "refused_kinds"])
+def test_an_empty_list_is_something_else_than_none(name: str) -> None:
+    assert getattr(profile_of(**{name: write_words([])}), name) == frozenset()
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"limits": {"S": "5/10m"}},
+        {"guard": {"S": "perhaps"}},
+        {"scopes": write_words(["all"])},
+    ],
+)
+def test_what_somebody_elses_hand_wrote_is_no_policy(attributes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="."):
+        profile_of(**attributes)
+
+
+def test_the_queue_learns_a_policy_as_callers_do_and_remembers_it(
+    directory: Directory, table: FakeDynamoDb, clock: SettableClock
+) -> None:
+    for seconds, reads in ((0, 1), (59.999, 1), (0.001, 2)):
+        clock.advance(seconds)
+        assert directory.profile("shop") == SHOP.profile
+        assert len(table.reads) == reads
+    table.put(ClientRecord(SHOP, RECORD.secrets, disabled=True))
+    clock.advance(60)
+    assert directory.profile("shop") == SHOP.profile, "what it started is finished"
+
+
+def test_what_a_client_started_that_is_gone_has_the_stacks_policy(directory: Directory) -> None:
+    assert directory.profile("nobody") == Profile("Verify")
+
+
+# ------------------------------------------------------------------------------------- last use
+
+RIGHT = use_name(hash_secret("right"))
+
+
+def test_the_use_of_a_secret_is_written_down_once_an_hour(
+    directory: Directory, table: FakeDynamoDb, clock: SettableClock
+) -> None:
+    began = clock.now
+    for seconds, written in ((0, 1), (1, 1), (USE_SECONDS - 1.001, 1), (0.001, 2), (5, 2)):
+        clock.advance(seconds)
+        directory.authenticate("shop", "right")
+        assert len(table.used) == written
+    assert table.used == [
+        ("K#shop", RIGHT, began),
+        ("K#shop", RIGHT, began + USE_SECONDS * 1000),
+    ]
+
+
+def test_each_secret_of_a_client_by_itself(directory: Directory, table: FakeDynamoDb) -> None:
+    secrets = (Secret(hash_secret("right")), Secret(hash_secret("old")))
+    table.put(ClientRecord(SHOP, secrets))
+    for secret in ("right", "old", "right", "old"):
+        directory.authenticate("shop", secret)
+    assert [name for _, name, _ in table.used] == [RIGHT, use_name(hash_secret("old"))]
+
+
+def test_only_what_opens_is_in_use(directory: Directory, table: FakeDynamoDb) -> None:
+    for client_id, secret in (("shop", "wrong"), ("nobody", "right")):
+        with pytest.raises(Unauthorized):
+            directory.authenticate(client_id, secret)
+    directory.trusted("shop")
+    directory.profile("shop")
+    assert table.used == []
+
+
+def test_what_is_written_of_a_secret_tells_nobody_what_it_is() -> None:
+    assert RIGHT == f"used_{hash_secret('right')[:8].hex()}"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="x"),
+        ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem"),
+        ClientError({"Error": {"Code": "AccessDeniedException"}}, "UpdateItem"),
+    ],
+    ids=["silent", "throttled", "denied"],
+)
+def test_a_use_that_cannot_be_written_down_locks_nobody_out(
+    directory: Directory, table: FakeDynamoDb, clock: SettableClock, error: Exception
+) -> None:
+    table.failing_writes = error
+    for _ in range(2):
+        assert directory.authenticate("shop", "right") == SHOP
+        clock.advance(USE_SECONDS)
+
+
+def test_the_uses_of_many_secrets_fill_no_memory(directory: Directory, table: FakeDynamoDb) -> None:
+    secrets = tuple(Secret(hash_secret(str(n))) for n in range(CACHE_ENTRIES + 1))
+    table.put(ClientRecord(SHOP, secrets))
+    for n in range(CACHE_ENTRIES + 1):
+        directory.authenticate("shop", str(n))
+    assert len(directory._used_at) <= CACHE_ENTRIES

@@ -12,17 +12,37 @@ from verification.api.events import is_http, route_of
 from verification.api.queue import is_batch, make_queue_handler
 from verification.api.reports.handler import make_reports_handler
 from verification.catalogue import CLASSES
+from verification.domain.guard import Kind, Tally
+from verification.domain.limits import Budget, Charge
 from verification.domain.report import Report
 from verification.domain.reserved import is_reserved
-from verification.operations.ports import Remaining
+from verification.operations.ports import Change, Remaining
+from verification.storage import table
+from verification.storage.stream import read_stream
 from verification.telemetry import Telemetry
 
-from tests.docs.sources import IP, ROOT, Context, Run, api_events, check_answer, read, rows
+from tests.docs.conftest import Clients
+from tests.docs.sources import (
+    IP,
+    ROOT,
+    Context,
+    Run,
+    api_events,
+    check_answer,
+    read,
+    rows,
+    template,
+)
+from tests.fakes.clock import plenty
+from tests.fakes.functions import load
+from tests.fakes.services import InMemoryServices
+from tests.fakes.stack import FakeStack
+from tests.template.test_stream import passes
 
 EVENTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))
 }
-FUNCTIONS = sorted(api_events().keys() - {"reports"})
+FUNCTIONS = sorted(api_events().keys() - {"reports", "tally"})
 DROP_INS = {"messagebird", "messente", "verigator"}  # over HTTP only, as their vendors' are
 # Delivery reports come from vendors over HTTP, and from AWS in these ways.
 REPORT_WAYS = ("http", "sns", "eventbridge", "logs")
@@ -98,6 +118,15 @@ RECORD_FIELDS = set(
     "eventSourceARN awsRegion".split()
 )
 
+# AWS, "Process DynamoDB records with Lambda".
+STREAM_FIELDS = set(
+    "eventID eventName eventVersion eventSource awsRegion dynamodb eventSourceARN".split()
+)
+CHANGE_FIELDS = set(
+    "ApproximateCreationDateTime Keys NewImage SequenceNumber SizeBytes StreamViewType".split()
+)
+STREAM = template()["Resources"]["SessionsTable"]["Properties"]["StreamSpecification"]
+
 
 def of_kind(kind: str) -> list[str]:
     return [name for name in EVENTS if name.split("-")[1] == kind]
@@ -117,7 +146,9 @@ def values(node: Any, name: str) -> Iterator[Any]:
     if isinstance(node, str) and "=" in node:
         node = dict(parse_qsl(node))
     for key, value in node.items() if isinstance(node, dict) else ():
-        if key == name and not isinstance(value, list):
+        if key == name and isinstance(value, dict) and value.keys() == {"S"}:  # of DynamoDB
+            yield value["S"]
+        elif key == name and not isinstance(value, dict | list):
             yield value
         yield from values(value, name)
     for value in node if isinstance(node, list) else ():
@@ -128,7 +159,8 @@ def test_every_function_has_one_event_of_each_way_in() -> None:
     ways = {(name.split("-")[0], name.split("-")[1]) for name in EVENTS}
     every = {(function, "http") for function in FUNCTIONS}
     every |= {(function, "direct") for function in FUNCTIONS if function not in DROP_INS}
-    assert ways == every | {("resend", "queue")} | {("reports", way) for way in REPORT_WAYS}
+    every |= {("resend", "queue"), ("tally", "stream")}
+    assert ways == every | {("reports", way) for way in REPORT_WAYS}
 
 
 @pytest.mark.parametrize("name", of_kind("http"))
@@ -196,6 +228,54 @@ def test_a_report_is_read_whichever_way_it_comes(
     answer = make_reports_handler(taken.append, Telemetry())(EVENTS[name], Context())
     assert taken and all(report.provider in CLASSES for report in taken)
     assert (answer or {}).get("statusCode") == (200 if name in of_kind("http") else None)
+
+
+@pytest.mark.parametrize("name", of_kind("stream"))
+def test_a_stream_event_is_shaped_as_lambda_shapes_it_and_passes_the_filters(name: str) -> None:
+    for record in EVENTS[name]["Records"]:
+        assert record.keys() == STREAM_FIELDS
+        assert record["eventSource"] == "aws:dynamodb"
+        told = record["dynamodb"]
+        before = {"OldImage"} if record["eventName"] == "MODIFY" else set()
+        assert told.keys() == CHANGE_FIELDS | before
+        assert told["StreamViewType"] == STREAM["StreamViewType"]
+        for image in ("NewImage", *before):
+            assert told["Keys"].items() <= told[image].items()
+            assert told[image]["schema_version"] == table.VERSION
+        assert passes(record)
+
+
+@pytest.mark.parametrize(
+    ("name", "tallied", "credited"),
+    [
+        ("tally-stream", Tally(sends=1), False),
+        ("tally-stream-verified", Tally(verified=1), True),
+        ("tally-stream-canceled", None, True),
+        ("tally-stream-budget", None, False),
+    ],
+)
+def test_a_change_is_tallied_as_its_name_says(
+    name: str, tallied: Tally | None, credited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = FakeStack()
+    used, [record] = stack.verifications.used, EVENTS[name]["Records"]
+    change = read_stream(record)
+    before = change.before if isinstance(change, Change) else None
+    if before:
+        stack.verifications.create(before, None, [], plenty)
+        used[before.paid or ""] = before.max_attempts
+    if isinstance(change, Budget):
+        charge = Charge(change.limit, change.subject.encode(), change.used)
+        used[charge.window_key(change.day * 86_400_000)] = change.used
+    handler = load("tally", stack, Clients(), InMemoryServices(), monkeypatch)
+    assert handler(EVENTS[name], Context()) == {"batchItemFailures": []}
+
+    by_kind = {window.kind: tally for window, tally in stack.tallies.tallies.items()}
+    assert by_kind.get(Kind.COUNTRY_DAY) == tallied
+    if before:
+        assert used[before.paid or ""] == (1 if credited else 5), "one guess of five was made"
+    nearly = ("budget_nearly_spent", "client_messages", 80)
+    assert (nearly in stack.telemetry.events) == isinstance(change, Budget)
 
 
 @pytest.mark.parametrize("name", EVENTS)

@@ -9,7 +9,9 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 from verification.domain.destination import Destination
+from verification.domain.guard import Suspicion
 from verification.domain.identifiers import VerificationId
+from verification.domain.limits import Budget, Limit
 from verification.domain.report import Report
 from verification.domain.verification import Channel, Delivery, Outcome, Reason, Verdict
 from verification.errors import (
@@ -265,6 +267,48 @@ def test_a_trusted_device_is_a_line_and_a_count_without_its_number(
     assert (line["message"], line["client_id"]) == ("device_trusted", "shop")
     assert line["destination"] == "+316*****678"
     assert counted(log) == [("Trusted", {"country": country or "none"})]
+
+
+@pytest.mark.parametrize(("blocked", "outcome"), [(True, "blocked"), (False, "let_through")])
+def test_what_looks_like_fraud_is_a_line_a_count_for_each_reason_and_one_for_the_alarm(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    blocked: bool,
+    outcome: str,
+) -> None:
+    found = (Suspicion.COUNTRY_DAY, Suspicion.NUMBER_RUN)
+    make_telemetry(monkeypatch).suspected(VERIFICATION, found, blocked=blocked)
+    log = Log(capsys.readouterr().out)
+    (line,) = log.lines
+    assert (line["message"], line["verification_id"]) == ("fraud_suspected", ID)
+    assert (line["reason"], line["outcome"]) == ("country_day,number_run", outcome)
+    assert line["destination"] == "+316*****678"
+    assert counted(log) == [
+        ("Suspected", {"reason": "country_day", "country": "NL"}),
+        ("Suspected", {"reason": "number_run", "country": "NL"}),
+        ("Suspected", {}),
+    ]
+
+
+def test_a_limit_that_refuses_is_counted_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_telemetry(monkeypatch).limited("client_starts")
+    log = Log(capsys.readouterr().out)
+    assert (counted(log), log.lines) == ([("Limited", {"limit": "client_starts"})], [])
+
+
+def test_a_budget_that_is_nearly_spent_is_a_warning_and_a_figure_for_the_alarm(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    budget = Budget(Limit("client_cost", "5/day", 50_000, 86_400), "shop", 20_000, 42_500, 50_000)
+    make_telemetry(monkeypatch).budget_nearly_spent(budget)
+    log = Log(capsys.readouterr().out)
+    (line,), (metric,) = log.lines, log.metrics
+    assert (line["message"], line["level"]) == ("budget_nearly_spent", "WARNING")
+    assert (line["limit"], line["client_id"], line["percent"]) == ("client_cost", "shop", 85)
+    assert metric["BudgetUsed"] == [85.0]
+    assert counted(log) == [("BudgetUsed", {})]
 
 
 def test_a_repeated_guess_is_logged_and_not_counted_again(

@@ -709,6 +709,28 @@ def test_limits_are_no_429(make_bird: Callable[..., Bird]) -> None:
     assert len(bird.stack.messenger.sent) == 1
 
 
+def test_a_budget_that_is_spent_is_nobodys_fault(make_bird: Callable[..., Bird]) -> None:
+    bird = make_bird(FakeStack(limits="stack_messages=1"))
+    bird.created()
+    assert "stack_messages 1/day" in refused(bird.create(), 422, 21, None)
+    assert len(bird.stack.messenger.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"countries": frozenset({"EE"})}, "Not to numbers of NL."),
+        ({"refused_kinds": frozenset({"mobile"})}, "Not to numbers of the kind mobile."),
+    ],
+)
+def test_to_whom_nothing_is_sent_is_the_recipients_fault(
+    make_bird: Callable[..., Bird], options: dict[str, Any], says: str
+) -> None:
+    bird = make_bird(FakeStack(**options))
+    assert says in refused(bird.create(), 422, 10, "recipient")
+    assert bird.stack.journal == []
+
+
 def test_a_channel_without_a_provider_is_the_types_fault(make_bird: Callable[..., Bird]) -> None:
     bird = make_bird(FakeStack(routes="sms=fake"))
     assert "no provider" in refused(bird.create(type="tts"), 422, 10, "type")

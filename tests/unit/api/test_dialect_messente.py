@@ -10,13 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from verification.api.body import MAX_BODY_BYTES
+from verification.api.dialects.messente.http import MessenteApi
 from verification.api.dialects.messente.pin import PinFields, show_verdict
 from verification.api.dialects.messente.start import MAX_ATTEMPTS, StartFields
 from verification.domain.destination import TestDestination
 from verification.domain.verification import Reason, Verdict, Verification
 from verification.errors import (
+    BudgetSpent,
+    DestinationNotAllowed,
     ProviderRejected,
     ProviderUnavailable,
+    ScopeMissing,
+    ServiceError,
+    SuspectedFraud,
     TemporarilyUnavailable,
 )
 from verification.operations.ports import Terms
@@ -604,6 +610,32 @@ def test_209_when_a_limit_is_used_up(make: Make, limits: dict[str, str]) -> None
     assert api.start().startswith("OK ")
     assert api.start() == FAILED
     assert api.start(to="31612345679").startswith("OK ")
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (ScopeMissing(), "ERROR 101"),
+        (DestinationNotAllowed(), WRONG),
+        (SuspectedFraud(), WRONG),  # not the word for "try again"
+        (BudgetSpent(retry_after=9, limit="client_messages"), FAILED),
+    ],
+)
+def test_what_may_not_be_done_has_a_word(error: ServiceError, word: str) -> None:
+    answer = MessenteApi().refuse(error, "request-1")
+    assert (answer.status, answer.body) == (200, word)
+
+
+def test_102_for_whom_nothing_is_sent_to(make: Make) -> None:
+    assert make(countries=frozenset({"EE"})).start() == WRONG
+    assert make(countries=frozenset({"NL"})).start().startswith("OK ")
+    assert make(refused_kinds=frozenset({"mobile"})).start() == WRONG
+
+
+def test_209_when_the_budget_of_the_day_is_spent(make: Make) -> None:
+    api = make(limits="client_messages=1")
+    assert api.start().startswith("OK ")
+    assert api.start(to="31612345679") == FAILED
 
 
 def test_209_where_nobody_can_send(make: Make) -> None:

@@ -13,9 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from verification.api.dialects.verigator import fields, routes
+from verification.api.dialects.verigator.http import VerigatorApi
 from verification.errors import (
+    BudgetSpent,
+    DestinationNotAllowed,
     ProviderRejected,
     ProviderUnavailable,
+    ScopeMissing,
+    ServiceError,
+    SuspectedFraud,
     TemporarilyUnavailable,
 )
 
@@ -591,6 +597,21 @@ def test_a_limit_that_is_used_up_is_422_with_the_time_to_wait(make: Make) -> Non
     assert answer.status == 422
     assert answer.body == {"message": "The limit destination_sends 1/10m is used up."}
     assert 1 <= int(answer.headers["Retry-After"]) <= 600
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ScopeMissing("It needs the scope start."), 403),
+        (DestinationNotAllowed("Not to numbers of EE."), 422),
+        (SuspectedFraud("country_day."), 422),
+        (BudgetSpent("The limit client_messages 1/day is used up.", retry_after=9), 422),
+    ],
+)
+def test_what_may_not_be_done_is_said_in_a_sentence(error: ServiceError, status: int) -> None:
+    answer = VerigatorApi().refuse(error, "request-1")
+    assert (answer.status, answer.body) == (status, {"message": error.detail})
+    assert answer.headers == ({"Retry-After": "9"} if error.retry_after else {})
 
 
 def test_too_many_users_are_422(

@@ -11,13 +11,17 @@ from verification.api.handler import Api, Handler
 from verification.api.native.http import NativeApi, problem
 from verification.errors import (
     AddressNotAllowed,
+    BudgetSpent,
     DeliveryFailed,
+    DestinationNotAllowed,
     FieldFault,
     InternalError,
     InvalidFields,
     LimitExceeded,
     NotFound,
+    ScopeMissing,
     ServiceError,
+    SuspectedFraud,
     Unauthorized,
 )
 from verification.operations.ports import Remaining
@@ -139,6 +143,42 @@ def test_an_error_over_http_is_problem_json(frame: Frame) -> None:
         "retry_after": 7,
         "request_id": "request-1",
     }
+
+
+@pytest.mark.parametrize("error", [LimitExceeded, BudgetSpent])
+def test_a_limit_is_named_with_the_time_to_wait_and_counted(
+    frame: Frame, error: type[LimitExceeded]
+) -> None:
+    frame.answer = error("It is used up.", retry_after=7, limit="client_starts")
+    answer = frame.http()
+    assert (answer["statusCode"], answer["headers"]["Retry-After"]) == (429, "7")
+    body = json.loads(answer["body"])
+    assert (body["code"], body["limit"], body["retry_after"]) == (error.code, "client_starts", 7)
+    directly = frame.direct({"client": "batch"})["error"]
+    assert directly == body
+    [counted, _] = [line for line in frame.logs() if "_aws" in line]
+    assert counted["Limited"] == [1.0]
+    assert counted["limit"] == "client_starts"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "detail"),
+    [
+        (ScopeMissing("It needs the scope start."), "scope_missing", "It needs the scope start."),
+        (DestinationNotAllowed("Not to numbers of EE."), "destination_not_allowed", "Not to numb"),
+        (SuspectedFraud("country_day."), "suspected_fraud", "country_day."),
+    ],
+)
+def test_what_a_client_may_not_do_is_403_and_says_why(
+    frame: Frame, error: ServiceError, code: str, detail: str
+) -> None:
+    frame.answer = error
+    answer = frame.http()
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body["status"], body["code"]) == (403, 403, code)
+    assert body["detail"].startswith(detail)
+    assert "Retry-After" not in answer["headers"] and "retry_after" not in body
+    assert frame.logs()[-1]["code"] == code
 
 
 def test_an_error_to_a_direct_invoke_stands_under_error(frame: Frame) -> None:

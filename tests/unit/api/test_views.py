@@ -136,6 +136,19 @@ def test_only_a_test_says_that_it_is_one() -> None:
     assert "test" not in show_verdict(VERIFICATION, Verdict(True), NOW)
 
 
+def test_suspicions_are_shown_where_there_are_some() -> None:
+    suspect = replace(VERIFICATION, suspicions="country_day,number_run")
+    assert show(Record(suspect), NOW)["suspicions"] == ["country_day", "number_run"]
+    one = replace(VERIFICATION, suspicions="ip_day")
+    assert show(Record(one), NOW)["suspicions"] == ["ip_day"]
+    assert "suspicions" not in show(RECORD, NOW)
+
+
+def test_what_the_guard_and_the_limits_count_by_is_shown_to_nobody() -> None:
+    counted = replace(VERIFICATION, ip=b"i" * 16, paid="destination_guesses#…", credited=True)
+    assert show(Record(counted), NOW) == show(Record(VERIFICATION), NOW)
+
+
 def test_a_verdict_says_what_became_of_the_guess() -> None:
     assert show_verdict(VERIFICATION, Verdict(False, Reason.INCORRECT), NOW) == {
         "id": "a" + "q" * 26,

@@ -133,8 +133,9 @@ def test_starts_of_a_client_count_together_in_all_apis(stack: Stack) -> None:
 
 def test_a_number_is_spared_by_all_clients_and_apis_together(stack: Stack) -> None:
     """But for those of a client that counts alone, which has as much for itself."""
-    to, clients = a_number(), {api: client_with(stack) for api in APIS}
-    alone = client_with(stack, counts_alone=True)
+    to, limits = a_number(), f"destination_sends=5/{a_window()}"
+    clients = {api: client_with(stack, limits=limits) for api in APIS}
+    alone = client_with(stack, limits=limits, counts_alone=True)
     assert {api: ask(stack, clients[api], api, to) for api in APIS} == DONE
     assert ask(stack, clients["native"], "native", to) == DONE["native"]
     assert {api: ask(stack, clients[api], api, to) for api in APIS} == LIMITED

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..domain.limits import Budget
+from ..errors import TemporarilyUnavailable
 from ..operations.ports import Change, Remaining
 from ..telemetry import Telemetry
 from .events import LambdaContext
@@ -43,10 +44,13 @@ def make_stream_handler(
         budgets = [one for one in read_ones if isinstance(one, Budget)]
         try:
             tally(changes, budgets, context.get_remaining_time_in_millis)
+        except TemporarilyUnavailable:
+            telemetry.warn("stream_batch_postponed")
         except Exception as error:
             telemetry.crashed("stream_batch_failed", error)
-            first = event["Records"][0]["dynamodb"]["SequenceNumber"]
-            return {"batchItemFailures": [{"itemIdentifier": first}]}
-        return {"batchItemFailures": []}
+        else:
+            return {"batchItemFailures": []}
+        first = event["Records"][0]["dynamodb"]["SequenceNumber"]
+        return {"batchItemFailures": [{"itemIdentifier": first}]}
 
     return handle

@@ -18,8 +18,9 @@ def unblock(arguments: argparse.Namespace) -> Any:
         if arguments.span is not None:
             raise CommandError("Say what to let through, such as 192.0.2.0/24, +3725 or EE.")
         return [_show(word, until) for word, until in sorted(tallies.unblocked(now()).items())]
-    until = now() // 1000 + (_USUAL if arguments.span is None else arguments.span)
-    tallies.unblock(arguments.word, until)
+    moment = now()
+    until = moment // 1000 + (_USUAL if arguments.span is None else arguments.span)
+    tallies.unblock(arguments.word, until, moment)
     return _show(arguments.word, until)
 
 

@@ -107,10 +107,12 @@ class Charge:
         return self.limit.part(self.shard)
 
     def window_key(self, now: int) -> str:
-        """What tells the item that counts it from every other."""
-        shard = f"#{self.shard}" if self.limit.shards > 1 else ""
-        limit = self.limit
-        return f"{limit.name}#{limit.rule}#{self.subject.hex()}#{self.window_index(now)}{shard}"
+        """What tells the item that counts it from every other.
+
+        Not its count: when that is changed, or a client has another one, what was counted stays.
+        """
+        shard, limit = f"#{self.shard}" if self.shard else "", self.limit
+        return f"{limit.name}#{limit.window}#{self.subject.hex()}#{self.window_index(now)}{shard}"
 
     def window_index(self, now: int) -> int:
         """Which window `now` (epoch milliseconds) falls in."""
@@ -153,13 +155,17 @@ class Budget:
         return 100 * self.used // self.count
 
 
-def read_budget(key: str, used: int) -> Budget:
-    """A budget from the key of one of its windows, see Charge.window_key().
+def read_budget(key: str, rule: str, used: int) -> Budget:
+    """A budget from one of its windows.
+
+    Args:
+        key: see Charge.window_key().
+        rule: see Limit.
 
     Raises:
         ValueError: it is none of a budget.
     """
-    name, rule, subject, day, *shard = key.split("#")
+    name, _, subject, day, *shard = key.split("#")
     if name not in BUDGETS:
         raise ValueError(f"{name} is no budget")
     (limit,) = parse_budget(LimitName(name), rule.removesuffix(_PER_DAY))
@@ -222,7 +228,7 @@ def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
         text: one rule or several, parted by spaces.
 
     Raises:
-        LimitGrammarError: a rule is not `n/window`, is there twice, or has a zero.
+        LimitGrammarError: a rule is not `n/window`, is the second for its window, or has a zero.
     """
     limits: list[Limit] = []
     for found in re.finditer(r"\S+", text):
@@ -235,10 +241,10 @@ def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
             raise LimitGrammarError(
                 f"{name}: '{word}' at character {where} is not a limit such as 5/10m"
             )
-        if any(limit.rule == word for limit in limits):
+        if any(limit.window == window for limit in limits):
             # Both would count on one item, which a transaction may touch only once.
             raise LimitGrammarError(
-                f"{name}: '{word}' at character {found.start() + 1} is there twice"
+                f"{name}: '{word}' at character {found.start() + 1} is the second for its window"
             )
         limits.append(Limit(name, word, count, window))
     if not limits:

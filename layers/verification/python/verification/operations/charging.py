@@ -85,8 +85,12 @@ class Charging:
             *_count(self.limits.of(LimitName.STACK_COST), stack),
         ]
         if costs:
-            providers = self.route.names(channel, to, country)
-            price = self.prices(providers, channel, country)
+            # When nobody takes it on this channel, the same send goes on to the next.
+            prices = (
+                self.prices(self.route.names(one, to, country), one, country)
+                for one in {channel, *verification.fallback}
+            )
+            price = max(prices)
             yield from (Charge(one.limit, one.subject, price) for one in costs if price)
 
     def _common(self, label: str, profile: Profile, own: str, what: str | bytes) -> bytes:

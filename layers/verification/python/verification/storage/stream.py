@@ -22,7 +22,7 @@ def read_stream(record: Mapping[str, Any]) -> Change | Budget | None:
     if told["Keys"]["sk"]["S"] == "V":
         return Change(_verification(before), _verification(after))
     if key.startswith("L#") and after:
-        return read_budget(key.removeprefix("L#"), int(after["used"]["N"]))
+        return read_budget(key.removeprefix("L#"), after["rule"]["S"], int(after["used"]["N"]))
     return None
 
 

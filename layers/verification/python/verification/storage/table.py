@@ -3,7 +3,7 @@
     SessionsTable                                  pk                              sk
     verification                                   V#<token>                       V
     its details, recorded sends and reports        V#<token>                       D
-    count of one limit in one window               L#<name>#<rule>#<subject>#<n>   L
+    count of one limit in one window               L#<name>#<span>#<subject>#<n>   L
       (one of its shards: …#<n>#<shard>)
     what the guard saw in one window               G#<kind>#<subject>#<n>          G
     what operators let through for a while         G#allowed                       G

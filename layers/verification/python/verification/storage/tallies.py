@@ -39,7 +39,7 @@ class DynamoDbTallies:
         do_whole({self._table: {"Keys": keys}}, read)
         allowed = found.get(table.allowed_key()["pk"]["S"], {})
         tallies = {by_key[pk]: _read(item) for pk, item in found.items() if pk in by_key}
-        return tallies, Allowed(frozenset(_words(allowed, now)))
+        return tallies, Allowed(frozenset(_current(_words(allowed), now)))
 
     def add(self, window: Window, seen: Seen) -> None:
         values: dict[str, Any] = {
@@ -69,31 +69,42 @@ class DynamoDbTallies:
                 ExpressionAttributeValues={":left": _numbers(seen.left)},
             )
 
-    def unblock(self, word: str, until: int) -> None:
-        """Let a place through until then (epoch seconds); see domain.guard.Allowed."""
+    def unblock(self, word: str, until: int, now: int) -> None:
+        """Let a place through until then (epoch seconds); see domain.guard.Allowed.
+
+        Args:
+            now: epoch milliseconds; what was let through until then goes.
+        """
+        words = self._all_words()
+        ended = words.keys() - _current(words, now).keys() - {word}
+        gone = {f"#gone{n}": f"{_WORD}{one}" for n, one in enumerate(sorted(ended))}
+        removing = f" REMOVE {', '.join(gone)}" if gone else ""
         self._writer.update(
             table.allowed_key(),
-            UpdateExpression="SET #word = :until, schema_version = :version",
-            ExpressionAttributeNames={"#word": f"{_WORD}{word}"},
+            UpdateExpression=f"SET #word = :until, schema_version = :version{removing}",
+            ExpressionAttributeNames={"#word": f"{_WORD}{word}", **gone},
             ExpressionAttributeValues={":until": {"N": str(until)}, ":version": table.VERSION},
         )
 
     def unblocked(self, now: int) -> Mapping[str, int]:
         """What is let through now (epoch milliseconds), and until when (epoch seconds)."""
+        return _current(self._all_words(), now)
+
+    def _all_words(self) -> Mapping[str, int]:
         with reaching_aws():
             answer = self._client.get_item(
                 TableName=self._table, Key=table.allowed_key(), ConsistentRead=True
             )
-        return _words(answer.get("Item", {}), now)
+        return _words(answer.get("Item", {}))
 
 
-def _words(item: Mapping[str, Any], now: int) -> Mapping[str, int]:
-    until = {
-        name.removeprefix(_WORD): int(value["N"])
-        for name, value in item.items()
-        if name.startswith(_WORD)
-    }
-    return {word: end for word, end in until.items() if end > now // 1000}
+def _words(item: Mapping[str, Any]) -> Mapping[str, int]:
+    named = ((name, value) for name, value in item.items() if name.startswith(_WORD))
+    return {name.removeprefix(_WORD): int(value["N"]) for name, value in named}
+
+
+def _current(words: Mapping[str, int], now: int) -> Mapping[str, int]:
+    return {word: until for word, until in words.items() if until > now // 1000}
 
 
 def _read(item: Mapping[str, Any]) -> Tally:

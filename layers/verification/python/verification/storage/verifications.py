@@ -402,12 +402,15 @@ class DynamoDbVerifications:
                 "TableName": self._table,
                 "Key": table.limit_key(charge, now),
                 "UpdateExpression": (
-                    "SET expires_at = :ttl, schema_version = :version ADD used :amount"
+                    "SET expires_at = :ttl, schema_version = :version, #rule = :rule "
+                    "ADD used :amount"
                 ),
                 "ConditionExpression": "attribute_not_exists(used) OR used <= :room",
+                "ExpressionAttributeNames": {"#rule": "rule"},
                 "ExpressionAttributeValues": {
                     ":ttl": {"N": str(charge.window_ends(now) + charge.limit.window)},
                     ":version": table.VERSION,
+                    ":rule": {"S": charge.limit.rule},
                     ":amount": {"N": str(charge.amount)},
                     ":room": {"N": str(charge.part - charge.amount)},
                 },

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import secrets
+import string
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -64,7 +65,9 @@ def client_with(
     Args:
         attributes: of its item, see storage/directory.py: texts, flags, lists and maps of texts.
     """
-    created = Credentials(f"policy-{secrets.token_hex(4)}", secrets.token_urlsafe(32))
+    # Letters alone: digits by themselves would look like a code in the logs.
+    client_id = f"policy-{''.join(random.choices(string.ascii_lowercase, k=8))}"
+    created = Credentials(client_id, secrets.token_urlsafe(32))
     handed_out.add(created.client_secret)
     client = Client(created.client_id, Profile(""), direct_invoke=True, scopes=tuple(scopes))
     secret = directory.Secret(directory.hash_secret(created.client_secret))

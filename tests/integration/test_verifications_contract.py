@@ -110,6 +110,10 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         device=bytes(16),
         detailed=True,
         test=True,
+        suspicions="country_day,ip_day",
+        ip=bytes(range(16)),
+        paid="destination_guesses#50/24h#00#1",
+        credited=True,
         channels="sms,voice",
         verifier="verifier",
         verifier_ref="ref-1",
@@ -202,6 +206,7 @@ def test_a_limit_takes_its_count_and_no_more_and_names_itself(
     with pytest.raises(LimitExceeded) as caught:
         verifications.create(refused, None, [Charge(limit, subject, 1)], remaining)
     assert caught.value.detail == "The limit sends 10/1h is used up."
+    assert caught.value.limit == "sends"
     assert caught.value.retry_after == Charge(limit, subject, 1).retry_after(NOW)
     assert verifications.read(refused.token) is None, "refused means not stored"
     # Others, and the next window, are not touched.
@@ -309,6 +314,9 @@ def test_canceled_stops_the_code_and_erases_the_person(verifications: Verificati
         flash=True,
         voice="male",
         device=bytes(16),
+        ip=bytes(16),
+        paid="destination_guesses#50/24h#00#1",
+        suspicions="country_day",
         code_mac=NOBODYS_MAC,
         verifier="verifier",
         verifier_ref="1",
@@ -340,6 +348,8 @@ def test_canceled_stops_the_code_and_erases_the_person(verifications: Verificati
         reference=None,
         user=None,
         device=None,
+        ip=None,
+        paid=None,
     )
     assert [s.number for s in record.sends] == [1], "what was sent stays, for the bill"
     assert judged(verifications, guess(verification))[1].reason == Reason.CANCELED

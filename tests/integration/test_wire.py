@@ -84,17 +84,42 @@ def begin(place: Place, stack: Stack, **changes: Any) -> tuple[str, str]:
     return str(record.verification.id), code_in(place.texts_to(to)[0])
 
 
-def test_start_takes_one_transaction_one_update_one_queue_message(
+def test_start_takes_one_transaction_one_update_one_queue_message_and_one_look_by_the_guard(
     real_place: Place, warm: Any
 ) -> None:
     stack, calls = warm()
     begin(real_place, stack)
     assert calls == {
+        "dynamodb.BatchGetItem": 1,
         "sqs.SendMessage": 1,
         "dynamodb.TransactWriteItems": 1,
         "sns.Publish": 1,
         "dynamodb.UpdateItem": 1,
     }
+
+
+@pytest.mark.parametrize(
+    "settings", [{"GUARD_MODE": "off"}, {"GUARD_MODE": "block", "GUARD_ALLOW": "NL"}]
+)
+def test_a_guard_that_need_not_look_takes_no_call(
+    real_place: Place, warm: Any, settings: dict[str, str]
+) -> None:
+    stack, calls = warm(**settings)
+    begin(real_place, stack)
+    assert "dynamodb.BatchGetItem" not in calls
+
+
+def test_limits_and_a_budget_of_money_take_one_read_of_the_prices_a_minute(
+    real_place: Place, warm: Any
+) -> None:
+    every = "ip_starts=9/1h; client_starts=9/1h; country_sends=9/1h; client_messages=9; "
+    limits = f"{real_place.environ['LIMITS']}; {every}client_cost=9; stack_cost=9"
+    stack, calls = warm(LIMITS=limits)
+    own = replace(CLIENT, id=f"own-{a_key()}")
+    for _ in range(2):
+        begin(real_place, stack, client=own)
+    assert calls["dynamodb.GetItem"] == 1
+    assert calls["dynamodb.TransactWriteItems"] == 2
 
 
 def begin_delegated(stack: Stack, vendor: Vendor, **changes: Any) -> tuple[str, str]:
@@ -108,6 +133,7 @@ def test_start_by_a_verifier_takes_one_update_more(warm: Any, vendor: Vendor) ->
     stack, calls = warm()
     begin_delegated(stack, vendor)
     assert calls == {
+        "dynamodb.BatchGetItem": 1,
         "sqs.SendMessage": 1,
         "dynamodb.TransactWriteItems": 1,
         "dynamodb.UpdateItem": 2,
@@ -120,6 +146,7 @@ def test_start_by_a_provider_that_is_followed_takes_one_put_more(
     stack, calls = warm(FOLLOWED_PROVIDERS="ses sns")
     begin(real_place, stack)
     assert calls == {
+        "dynamodb.BatchGetItem": 1,
         "sqs.SendMessage": 1,
         "dynamodb.TransactWriteItems": 1,
         "sns.Publish": 1,
@@ -151,6 +178,7 @@ def test_a_repeated_start_takes_one_transaction_and_one_read(warm: Any) -> None:
     calls.clear()
     assert stack.start()(command, remaining).replayed
     assert calls == {
+        "dynamodb.BatchGetItem": 1,
         "sqs.SendMessage": 1,
         "dynamodb.TransactWriteItems": 1,
         "dynamodb.Query": 1,
@@ -164,7 +192,11 @@ def test_a_start_with_anothers_idempotency_key_takes_one_transaction(warm: Any) 
     calls.clear()
     with pytest.raises(IdempotencyConflict):
         stack.start()(replace(command, request=b"other"), remaining)
-    assert calls == {"sqs.SendMessage": 1, "dynamodb.TransactWriteItems": 1}
+    assert calls == {
+        "dynamodb.BatchGetItem": 1,
+        "sqs.SendMessage": 1,
+        "dynamodb.TransactWriteItems": 1,
+    }
 
 
 def test_a_start_over_a_limit_takes_one_transaction_and_one_read(warm: Any) -> None:
@@ -176,6 +208,7 @@ def test_a_start_over_a_limit_takes_one_transaction_and_one_read(warm: Any) -> N
     with pytest.raises(LimitExceeded):
         stack.start()(start_command(to), remaining)
     assert calls == {
+        "dynamodb.BatchGetItem": 1,
         "sqs.SendMessage": 1,
         "dynamodb.TransactWriteItems": 1,
         "dynamodb.GetItem": 1,
@@ -379,7 +412,9 @@ def test_delete_takes_one_update_and_one_more_where_there_are_details(
     assert calls == {"dynamodb.UpdateItem": updates}
 
 
-def test_credentials_take_one_read_for_each_client_and_minute(real_place: Place, warm: Any) -> None:
+def test_credentials_take_one_read_a_minute_and_one_write_an_hour_for_each_client(
+    real_place: Place, warm: Any
+) -> None:
     stack, calls = warm()
     record = ClientRecord(CLIENT, (Secret(hash_secret("s" * 43)),))
     real_place.dynamodb.put_item(
@@ -390,10 +425,11 @@ def test_credentials_take_one_read_for_each_client_and_minute(real_place: Place,
     calls.clear()
     for _ in range(10):
         assert directory.authenticate(CLIENT.id, "s" * 43) == CLIENT
-    assert calls == {"dynamodb.GetItem": 1}
+    assert calls == {"dynamodb.GetItem": 1, "dynamodb.UpdateItem": 1}
     other = stack.handler("other", {})._clients
     assert other.authenticate(CLIENT.id, "s" * 43) == CLIENT
-    assert calls == {"dynamodb.GetItem": 1}, "the handlers of a function share what they know"
+    once = {"dynamodb.GetItem": 1, "dynamodb.UpdateItem": 1}
+    assert calls == once, "the handlers of a function share what they know"
 
 
 @pytest.mark.parametrize(("address", "status"), [("2001:db8::7", 200), ("192.0.2.1", 403)])
@@ -422,7 +458,7 @@ def test_a_client_with_networks_and_senders_comes_from_the_table_with_them(
     )
     calls.clear()
     assert handler(event, Context())["statusCode"] == status
-    assert calls == {"dynamodb.GetItem": 1}
+    assert calls == {"dynamodb.GetItem": 1, "dynamodb.UpdateItem": 1}
     assert [call.client for call in seen] == ([near] if status == 200 else [])
 
 

@@ -105,6 +105,7 @@ def test_a_create_takes_what_a_start_takes(
     ask, calls = bird
     begin(real_place, ask)
     assert calls == {
+        "dynamodb.BatchGetItem": 1,
         "sqs.SendMessage": 1,
         "dynamodb.TransactWriteItems": 1,
         "sns.Publish": 1,

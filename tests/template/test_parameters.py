@@ -218,7 +218,7 @@ def test_any_limits_that_are_taken_are_understood_or_refused_by_name(text: str) 
     try:
         assert Settings(variables("StartFunction", CountryLimits=text)).limits.rules
     except ConfigurationError as error:
-        assert re.search("^LIMITS: '?country_sends.* (there twice|such as 5/10m)[.]$", str(error))
+        assert re.search("^LIMITS: '?country_sends.* (twice|its window|as 5/10m)[.]$", str(error))
 
 
 @pytest.mark.parametrize("text", TAKEN["Countries"])

@@ -160,7 +160,7 @@ NONSENSE = [
     ),
     ({"Routes": "email:EE=ses"}, "ROUTES: 'email:EE=ses' at character 1 is for e-mail, which has"),
     ({"SendLimits": "5/100000m"}, "LIMITS: destination_sends: '5/100000m' at character 1 is not"),
-    ({"IpLimits": "5/1h 5/1h"}, "LIMITS: ip_starts: '5/1h' at character 6 is there twice."),
+    ({"IpLimits": "5/1h 9/60m"}, "LIMITS: ip_starts: '9/60m' at character 6 is the second for its"),
     (
         {"CountryLimits": "EE=5/1h, EE=6/1h"},
         "LIMITS: 'country_sends:EE' is there twice.",

@@ -42,7 +42,7 @@ _LEFT = {
     "queues": "ids of verifications, for 4 days; what failed, reports with numbers too, for 14",
     "logs": "masked destinations, for LogRetentionDays",
     "backups": "users of services, in the directory's point-in-time recovery, for 35 days",
-    "vendors": "what they keep of messages",
+    "vendors": "what they keep of messages; so do logs of SNS and SES, where they are switched on",
 }
 
 

@@ -42,8 +42,8 @@ class InMemoryTallies:
                 (old.numbers | seen.joined) - seen.left,
             )
 
-    def unblock(self, word: str, until: int) -> None:
-        self._until[word] = until
+    def unblock(self, word: str, until: int, now: int) -> None:
+        self._until = {**self.unblocked(now), word: until}
 
     def unblocked(self, now: int) -> Mapping[str, int]:
         return {word: until for word, until in self._until.items() if until > now // 1000}

@@ -43,7 +43,7 @@ ENGINES = ["memory", "dynamodb_local", "emulator"]
 class Unblocking(Tallies, Protocol):
     """The tallies with what operators do there."""
 
-    def unblock(self, word: str, until: int) -> None: ...
+    def unblock(self, word: str, until: int, now: int) -> None: ...
     def unblocked(self, now: int) -> Any: ...
 
 
@@ -226,7 +226,7 @@ def test_a_whole_budget_is_the_sum_of_its_shards(store: Table, written: str) -> 
     for _ in range(12):
         assert count(store, Charge(budget, client.encode(), 1))
     shard = Charge(budget, client.encode(), 0, budget.shards - 1)
-    whole = store.counters.whole(read_budget(shard.window_key(NOW), 0))
+    whole = store.counters.whole(read_budget(shard.window_key(NOW), budget.rule, 0))
     assert whole == Budget(budget, client, DAY, 12, int(written))
     tomorrow = replace(whole, day=DAY + 1)
     assert store.counters.whole(tomorrow).used == 0
@@ -402,8 +402,8 @@ def test_an_unblock_ends_by_itself(store: Table) -> None:
     words = ["EE", "+3725", "192.0.2.0/24", "2001:db8::/32"]
     ends = NOW // 1000 + 60
     for word in words:
-        store.tallies.unblock(word, ends)
-    store.tallies.unblock("EE", ends + 1)  # longer
+        store.tallies.unblock(word, ends, NOW)
+    store.tallies.unblock("EE", ends + 1, NOW)  # longer
     for now, left in ((NOW, set(words)), (NOW + 59_999, set(words)), (NOW + 60_000, {"EE"})):
         assert store.tallies.read([window()], now)[1] == Allowed(frozenset(left))
         assert set(store.tallies.unblocked(now)) == left

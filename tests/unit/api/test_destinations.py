@@ -1,10 +1,12 @@
 """Destinations: many spellings, one that we know each by."""
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from verification.api.destinations import parse_destination
 from verification.domain.destination import Destination
+from verification.domain.policy import NUMBER_KINDS
 from verification.errors import InvalidFields
 
 
@@ -35,6 +37,32 @@ def test_a_number_is_written_in_e164(
     to: str, country: str | None, value: str, of: str | None
 ) -> None:
     assert parse_destination(to, country) == Destination(value, of)
+
+
+@pytest.mark.parametrize(
+    ("to", "kind"),
+    [
+        ("+31612345678", "mobile"),
+        ("+3225550123", "fixed_line"),
+        ("+12025550100", "fixed_line_or_mobile"),
+        ("+18005550100", "toll_free"),
+        ("+449001234567", "premium_rate"),
+        ("+3908480123456", "shared_cost"),
+        ("+445612345678", "voip"),
+        ("+883510000000", "voip"),  # of no country
+        ("+447012345678", "personal_number"),
+        ("+31880123456", "uan"),
+        ("+37290012345", "unknown"),
+        ("ann@example.com", None),
+    ],
+)
+def test_a_number_is_of_a_kind(to: str, kind: str | None) -> None:
+    assert parse_destination(to).kind == kind
+
+
+def test_operators_can_refuse_every_kind_that_there_is() -> None:
+    kinds = phonenumbers.PhoneNumberType
+    assert {kinds.to_string(kind).lower() for kind in kinds.values()} == set(NUMBER_KINDS)
 
 
 @pytest.mark.parametrize(

@@ -89,19 +89,26 @@ def test_a_record_that_cannot_be_read_holds_nobody_up_and_is_logged_without_its_
 
 
 @pytest.mark.parametrize(
-    "error", [TemporarilyUnavailable(), ValueError(SECRETS), RuntimeError(SECRETS)]
+    ("error", "message"),
+    [
+        (TemporarilyUnavailable(SECRETS), "stream_batch_postponed"),  # no fault of ours
+        (ValueError(SECRETS), "stream_batch_failed"),
+        (RuntimeError(SECRETS), "stream_batch_failed"),
+    ],
 )
 def test_a_batch_that_fails_comes_again_from_its_first_record(
     tallies: Tallies,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     error: Exception,
+    message: str,
 ) -> None:
     tallies.failing = error
     assert handle(tallies, monkeypatch, batch(CHANGE, CHANGE, BUDGET)) == ["7"]
     output = capsys.readouterr().out
-    messages = [line["message"] for line in lines(output) if "message" in line]
-    assert messages == ["stream_batch_failed"]
+    logged = lines(output)
+    assert [line["message"] for line in logged if "message" in line] == [message]
+    assert any("Crashed" in line for line in logged) is (message == "stream_batch_failed")
     assert not any(word in output for word in SECRETS.split(" and "))
 
 

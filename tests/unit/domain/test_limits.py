@@ -50,7 +50,9 @@ def test_a_limit_is_a_count_and_a_window(text: str, limits: list[tuple[int, int]
         ("5.5/10m", "'5.5/10m' at character 1"),
         ("5 / 10m", "'5' at character 1"),
         ("15/10m 5/10", "'5/10' at character 8"),
-        ("5/10m 5/10m", "'5/10m' at character 7"),  # one item twice in a transaction: refused
+        # one item twice in a transaction: refused
+        ("5/10m 5/10m", "'5/10m' at character 7 is the second for its window"),
+        ("5/10m 9/1h 50/60m", "'50/60m' at character 12 is the second for its window"),
         ("5/10m,10/24h", "'5/10m,10/24h' at character 1"),
         ("\u0665/10m", "at character 1"),
         ("1000000000/1s", "at character 1"),
@@ -165,7 +167,7 @@ def test_all_limits_stand_in_one_text(text: str, read: dict[str, list[tuple[int,
         ("ip_starts=5/10m; ip_starts=6/1h", "'ip_starts' is there twice"),
         ("country_sends=EE=5/1h, EE=6/1h", "'country_sends:EE' is there twice"),
         ("ip_starts=5/10m, 6/1h", "ip_starts"),
-        ("ip_starts=5/10m 5/10m", "ip_starts: '5/10m' at character 7 is there twice"),
+        ("ip_starts=5/10m 6/600s", "ip_starts: '6/600s' at character 7 is the second for its"),
         ("ip_starts=5/10m x", "ip_starts: 'x' at character 7 is not a limit such as 5/10m"),
         ("ip_starts=EE=5/10m", "ip_starts: 'EE=5/10m' is not a limit such as 5/10m"),
         ("ip_starts=5/10m=6", "ip_starts: '5/10m=6' is not a limit such as 5/10m"),
@@ -288,15 +290,25 @@ def test_what_one_destination_or_address_counts_on_is_exact(name: LimitName) -> 
     assert limit(name, 10**9).shards == 1
 
 
-def test_each_shard_has_an_item_of_its_own_and_an_unsharded_limit_one() -> None:
+def test_each_shard_has_an_item_of_its_own_and_the_first_has_no_number() -> None:
     spread, subject = limit(LimitName.CLIENT_STARTS, 1000), b"shop"
     keys = [Charge(spread, subject, 1, shard).window_key(0) for shard in range(4)]
-    assert (
-        keys[0] == f"client_starts#r#{subject.hex()}#{Charge(spread, subject, 1).window_index(0)}#0"
-    )
-    assert len(set(keys)) == 4
-    one = Charge(limit(LimitName.IP_STARTS, 1000), bytes(16), 1)
-    assert one.window_key(0) == f"ip_starts#r#{bytes(16).hex()}#0"
+    first = f"client_starts#3600#{subject.hex()}#{Charge(spread, subject, 1).window_index(0)}"
+    assert keys == [first, f"{first}#1", f"{first}#2", f"{first}#3"]
+
+
+def test_what_was_counted_stays_when_the_count_is_changed() -> None:
+    """Else whoever lowers a limit in an attack would begin anew."""
+    keys = {
+        Charge(parse_limits("ip_starts", rule)[0], bytes(16), 1).window_key(0)
+        for rule in ("5/1h", "500/1h", "7/60m")
+    }
+    assert len(keys) == 1
+    money = {
+        Charge(budgets(LimitName.STACK_COST, text), b"stack", 1).window_key(0)
+        for text in ("1", "1.00", "99.50", "5000")
+    }
+    assert len(money) == 1
 
 
 def test_what_a_shard_may_count_is_its_part() -> None:
@@ -342,7 +354,7 @@ def test_a_budget_is_read_back_from_the_key_of_each_of_its_items(
     one = budgets(name, written)
     for shard in range(one.shards):
         charge = Charge(one, subject.encode(), 1, shard)
-        found = read_budget(charge.window_key(20_000 * DAY + 5), 3)
+        found = read_budget(charge.window_key(20_000 * DAY + 5), one.rule, 3)
         assert found == Budget(one, subject, 20_000, 3, charge.part)
 
 
@@ -350,25 +362,26 @@ def test_an_amount_of_money_is_read_back_as_it_was_written() -> None:
     one = budgets(LimitName.CLIENT_COST, "99.50")
     assert one.rule == "99.50/day"
     key = Charge(one, b"shop", 1, 3).window_key(0)
-    assert read_budget(key, 1).limit == one
+    assert read_budget(key, one.rule, 1).limit == one
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("key", "rule"),
     [
-        Charge(parse_limits("ip_starts", "5/10m")[0], bytes(16), 1).window_key(0),
-        "client_messages",
-        "client_messages#100/day#73686f70",
-        "client_messages#x/day#73686f70#20000",
-        "client_messages#100/day#not hex#20000",
-        "client_messages#100/day#73686f70#today",
-        "client_messages#1000/day#73686f70#20000#x",
-        "",
+        ("ip_starts#600#00#0", "5/10m"),
+        ("client_messages", "100/day"),
+        ("client_messages#86400#73686f70", "100/day"),
+        ("client_messages#86400#73686f70#20000", "x/day"),
+        ("client_messages#86400#73686f70#20000", ""),
+        ("client_messages#86400#not hex#20000", "100/day"),
+        ("client_messages#86400#73686f70#today", "100/day"),
+        ("client_messages#86400#73686f70#20000#x", "1000/day"),
+        ("", "100/day"),
     ],
 )
-def test_what_is_no_budget_cannot_be_read_as_one(key: str) -> None:
+def test_what_is_no_budget_cannot_be_read_as_one(key: str, rule: str) -> None:
     with pytest.raises(ValueError, match="."):
-        read_budget(key, 1)
+        read_budget(key, rule, 1)
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_budget_says_whose_it_is(stack: FakeStack) -> None:
     for charge in stack.charging.start(CLIENT, make()):
         if charge.limit.name in BUDGETS:
             whose = "stack" if charge.limit.name.startswith("stack") else "shop"
-            assert read_budget(charge.window_key(NOW), 1).subject == whose
+            assert read_budget(charge.window_key(NOW), charge.limit.rule, 1).subject == whose
 
 
 # ------------------------------------------------------------------------------ a client's own
@@ -281,6 +281,25 @@ def test_a_message_costs_what_the_dearest_provider_takes_that_may_be_asked() -> 
             price,
         ]
     assert stack.prices.asked[1] == (("cheap", "dear"), Channel.SMS, "EE")
+
+
+@pytest.mark.parametrize(
+    ("channels", "channel", "price"),
+    [
+        (None, Channel.SMS, 900),
+        (None, Channel.VOICE, 90),  # asked for, and nothing else follows
+        ("sms,voice", Channel.SMS, 900),
+        ("voice,sms", Channel.VOICE, 900),  # the other channel, when nobody takes the call
+    ],
+)
+def test_a_send_costs_the_dearest_channel_that_it_may_go_on_to(
+    channels: str | None, channel: Channel, price: int
+) -> None:
+    sms, voice = FakeMessenger("text", [Channel.SMS]), FakeMessenger("call", [Channel.VOICE])
+    stack = FakeStack(limits="client_cost=9", providers=(sms, voice))
+    stack.prices.of |= {"text": 900, "call": 90}
+    charges = stack.charging.send(CLIENT.profile, make(channels=channels), channel)
+    assert [charge.amount for charge in of(charges, "client_cost")] == [price]
 
 
 def test_what_costs_nothing_is_not_counted_as_money(stack: FakeStack) -> None:

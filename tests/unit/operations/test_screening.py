@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from verification.domain.destination import TestDestination
 from verification.domain.guard import Kind, Mode, Suspicion, Tally
 from verification.domain.policy import NUMBER_KINDS, Client, Profile
 from verification.domain.verification import Channel, Details, Verification
@@ -24,6 +25,7 @@ from tests.fakes.stack import CLIENT, FakeStack, start_command
 IP = "192.0.2.1"
 SUSPECT = Tally(sends=20)  # the next is the 21st that verified nobody
 SUSPICION = "country_day"
+TESTER = Client("shop", Profile("Shop"), test=True)
 
 
 def start(stack: FakeStack, command: StartCommand | None = None) -> Verification:
@@ -103,6 +105,19 @@ def check_admission(stack: FakeStack, command: StartCommand, refused: str | None
 def test_an_email_is_of_no_country_and_no_kind() -> None:
     stack = FakeStack(countries=frozenset({"EE"}), refused_kinds=frozenset(NUMBER_KINDS))
     start(stack, start_command("ann@example.com"))
+
+
+def test_a_test_destination_is_of_every_country_and_kind() -> None:
+    fiction = "+12025550100"
+    stack = FakeStack(
+        countries=frozenset({"EE"}),
+        refused_kinds=frozenset({"mobile"}),
+        test_destinations={fiction: TestDestination("4711", 10**15)},
+    )
+    command = start_command(fiction, client=TESTER, country="US", kind="mobile")
+    assert start(stack, command).test
+    with pytest.raises(DestinationNotAllowed):
+        start(stack, replace(command, client=CLIENT))
 
 
 def test_a_country_may_have_a_sender_and_a_template_of_its_own() -> None:
@@ -221,9 +236,6 @@ def test_nobody_else_is_blocked() -> None:
     assert not is_blocked(stack), "it ends by itself"
 
 
-TESTER = Client("shop", Profile("Shop"), test=True)
-
-
 def test_what_is_not_sent_is_not_suspect() -> None:
     stack = suspicious()
     assert not is_blocked(stack, start_command(client=TESTER, test_code="123456"))
@@ -257,7 +269,7 @@ def test_what_operators_allow_is_not_even_looked_at(word: str) -> None:
 @pytest.mark.parametrize("word", ["EE", "+317", "198.51.100.0/24"])
 def test_another_place_helps_nobody(word: str) -> None:
     stack = suspicious(allowed=word)
-    stack.tallies.unblock(word, stack.clock.now // 1000 + 60)
+    stack.tallies.unblock(word, stack.clock.now // 1000 + 60, stack.clock.now)
     assert is_blocked(stack, start_command(details=Details(ip=IP)))
 
 
@@ -265,7 +277,7 @@ def test_another_place_helps_nobody(word: str) -> None:
 def test_an_unblock_holds_until_its_end(word: str) -> None:
     stack = suspicious()
     command = start_command(details=Details(ip=IP))
-    stack.tallies.unblock(word, stack.clock.now // 1000 + 60)
+    stack.tallies.unblock(word, stack.clock.now // 1000 + 60, stack.clock.now)
     assert not is_blocked(stack, command)
     assert ("suspected", (Suspicion.COUNTRY_DAY,), True) not in stack.telemetry.events
     stack.clock.advance(59.999)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from verification.domain.guard import Kind, Mode, Seen, Tally, Window
-from verification.domain.limits import Budget, LimitName, parse_all_limits
+from verification.domain.limits import Budget, Charge, LimitName, parse_all_limits
 from verification.domain.verification import OWN_APP, Details, Status
 from verification.errors import LimitExceeded, SuspectedFraud, TemporarilyUnavailable
 from verification.operations.ports import Change
@@ -358,8 +358,8 @@ def test_from_the_stream_to_the_guard() -> None:
 
 def budget(stack: FakeStack, limits: str, used: int) -> Budget:
     """A budget that has used so much of what it may, in all."""
-    [(name, (limit,))] = parse_all_limits(limits).rules.items()
-    key = f"{name}#{limit.rule}#{CLIENT.id.encode().hex()}#20000" + "#0" * (limit.shards > 1)
+    [(limit,)] = parse_all_limits(limits).rules.values()
+    key = Charge(limit, CLIENT.id.encode(), 0).window_key(20_000 * 86_400_000)
     stack.verifications.used[key] = used
     return Budget(limit, CLIENT.id, 20_000, used // limit.shards, limit.part(0))
 

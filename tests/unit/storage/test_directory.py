@@ -224,8 +224,6 @@ def test_a_refusal_is_a_fault_of_ours(directory: Directory, table: FakeDynamoDb)
         ClientRecord(Client("a", Profile("Verify"), senders=("Shop", "+3197010")), ()),
         ClientRecord(Client("a", Profile("Verify"), scopes=(Scope.VERIFY, Scope.LOOKUP)), ()),
         ClientRecord(Client("a", Profile("Verify"), scopes=(Scope.ADMIN,)), ()),
-        # who may do nothing does not come to do everything
-        ClientRecord(Client("a", Profile("Verify"), scopes=()), ()),
         ClientRecord(
             Client("a", Profile("V"), networks=("192.0.2.7", "2001:db8::/32"), senders=("Shop",)),
             (),
@@ -244,6 +242,13 @@ def test_the_item_of_a_client_has_its_lists_only_where_it_has_some() -> None:
     assert item["networks"] == {"L": [{"S": "192.0.2.0/24"}, {"S": "::1"}]}
     assert item["senders"] == {"L": [{"S": "Shop"}]}
     assert item["name"] == none["name"] == {"S": "A name"}
+
+
+@pytest.mark.parametrize("attributes", [{}, {"scopes": write_words([])}])
+def test_without_scopes_a_client_may_do_all(attributes: dict[str, Any]) -> None:
+    """As `clients allow --all-scopes` leaves it, and as they were before there were scopes."""
+    item = write_client(RECORD, "A name", 1) | attributes
+    assert read_client(item, "Verify").client.scopes == tuple(Scope)
 
 
 def test_a_client_comes_with_its_lists_whichever_way_it_comes_in(

@@ -73,7 +73,8 @@ def test_a_budgets_item_says_how_much_is_used_of_its_part(name: str) -> None:
     limit = parse_all_limits(f"{name}=1000").rules[name][0]
     charge = Charge(limit, b"shop-k3q7m2xa", 1, min(3, limit.shards - 1))
     keys = table.limit_key(charge, 20_000 * 86_400_000)
-    found = read_stream(record(keys, None, keys | {"used": {"N": "7"}}))
+    item = keys | {"used": {"N": "7"}, "rule": {"S": "1000/day"}}
+    found = read_stream(record(keys, None, item))
     assert found == Budget(limit, "shop-k3q7m2xa", 20_000, 7, charge.part)
 
 
@@ -128,7 +129,7 @@ def with_attribute(name: str, value: Any) -> dict[str, Any]:
         with_attribute("attempts", {"N": "many"}),
         with_attribute("nonce", {"B": "not base64!"}),
         with_attribute("brand", {}),
-        record(NO_BUDGET, None, NO_BUDGET | {"used": {"N": "1"}}),
+        record(NO_BUDGET, None, NO_BUDGET | {"used": {"N": "1"}, "rule": {"S": "5/1h"}}),
         record(NO_BUDGET, None, NO_BUDGET),
     ],
 )

@@ -167,7 +167,7 @@ class DestinationNotAllowed(ServiceError):
 
 
 class SuspectedFraud(ServiceError):
-    """A start looks like SMS pumping; `detail` says by what. It ends by itself."""
+    """A start looks like SMS pumping; the log says by what. It ends by itself."""
 
     code, status, title = "suspected_fraud", 403, "Sends like this look like fraud just now"
 

@@ -81,6 +81,9 @@ class Settings:
         limits = self._read("LIMITS", parse_all_limits)
         if missing := [name for name in _NEVER_WITHOUT if not limits.of(name)]:
             raise ConfigurationError(f"LIMITS: {missing[0]} is missing.")
+        for place in limits.places:
+            if not _calling_code(place):
+                raise ConfigurationError(f"LIMITS: '{place}' is not a country.")
         return limits
 
     @property

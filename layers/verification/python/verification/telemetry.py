@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from .domain.destination import Destination
 from .domain.guard import Suspicion
 from .domain.identifiers import VerificationId
-from .domain.limits import Budget
+from .domain.limits import BUDGETS, Budget
 from .domain.report import Report
 from .domain.verification import Delivery, Outcome, Send, Verdict, Verification
 from .errors import ProviderError, ProviderRefused
@@ -131,6 +131,8 @@ class Telemetry:
     def limited(self, limit: str) -> None:
         """A limit or a budget refused a request."""
         _count("Limited", limit=limit)
+        if limit in BUDGETS:  # nothing changes any more that the stream could tell of
+            self._budget_used(100)
 
     def budget_nearly_spent(self, budget: Budget) -> None:
         """Most of what may be sent or spent in this day is."""
@@ -140,7 +142,11 @@ class Telemetry:
             client_id=budget.subject,
             percent=budget.percent,
         )
-        with single_metric(name="BudgetUsed", unit=MetricUnit.Percent, value=budget.percent):
+        self._budget_used(budget.percent)
+
+    @staticmethod
+    def _budget_used(percent: int) -> None:
+        with single_metric(name="BudgetUsed", unit=MetricUnit.Percent, value=percent):
             pass  # without a dimension: for the alarm
 
     def canceled(self, verification_id: VerificationId) -> None:

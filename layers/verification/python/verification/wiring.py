@@ -22,7 +22,9 @@ from .operations.lookup import Lookup
 from .operations.verify import Verify
 from .settings import Settings
 from .storage.directory import Directory
+from .storage.proofs import prove_secret, prove_table
 from .storage.secrets import StoredCodeKeys, StoredIdentityKey
+from .storage.table import Item, client_key, verification_key
 from .storage.verifications import DynamoDbVerifications
 from .telemetry import Telemetry
 
@@ -67,6 +69,7 @@ class Stack:
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._settings = Settings(environ)
         self.telemetry = Telemetry()
+        self._proofs: list[Callable[[], None]] = []  # of what was made
 
     def handler(
         self,
@@ -101,26 +104,8 @@ class Stack:
         if self._settings.optional("AWS_LAMBDA_FUNCTION_NAME") and on_demand:
             # Whatever is out of reach for the moment is the requests' affair.
             with suppress(TemporarilyUnavailable):
-                self._prove()
-
-    def _prove(self) -> None:
-        from .storage import proofs, table
-
-        made = vars(self)  # where cached properties are
-        for part, variable, nobody in (
-            ("_directory", "DIRECTORY_TABLE", table.client_key("")),
-            ("_verifications", "SESSIONS_TABLE", table.verification_key("")),
-            ("_counters", "SESSIONS_TABLE", table.verification_key("")),
-        ):
-            if part in made:
-                name = self._settings.required(variable)
-                proofs.prove_table(self._dynamodb, name, nobody, variable)
-        for part, variable, read in (
-            ("_code_keys", "CODE_KEYS_SECRET", lambda: self._code_keys.newest()),
-            ("_identity_key", "IDENTITY_KEY_SECRET", lambda: self._identity_key()),
-        ):
-            if part in made:
-                proofs.prove_secret(read, self._settings.required(variable), variable)
+                for proof in self._proofs:
+                    proof()
 
     def start(self) -> "Start":
         from .operations.start import Start
@@ -262,28 +247,42 @@ class Stack:
 
         return MessageBirdApi(self._settings.test_code, self._settings.public_url)
 
+    def _table(self, variable: str, nobody: Item) -> str:
+        """The name of a table, to be proven with the key of an item that there never is."""
+        name = self._settings.required(variable)
+        self._proofs.append(lambda: prove_table(self._dynamodb, name, nobody, variable))
+        return name
+
+    def _secret(self, variable: str, read: Callable[[], Any]) -> str:
+        """The name of a secret, to be proven by reading it."""
+        name = self._settings.required(variable)
+        self._proofs.append(lambda: prove_secret(read, name, variable))
+        return name
+
     @functools.cached_property
     def _dynamodb(self) -> Any:
         return make_client("dynamodb", attempts=3, read=2)
 
     @functools.cached_property
     def _secrets_manager(self) -> Any:
-        return make_client("secretsmanager", attempts=3)
+        return make_client("secretsmanager", attempts=2, read=2)
 
     @functools.cached_property
     def _directory(self) -> Directory:
-        table = self._settings.required("DIRECTORY_TABLE")
+        table = self._table("DIRECTORY_TABLE", client_key(""))
         return Directory(self._dynamodb, table, self._settings.brand, clock)
 
     @functools.cached_property
     def _verifications(self) -> DynamoDbVerifications:
-        return DynamoDbVerifications(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+        table = self._table("SESSIONS_TABLE", verification_key(""))
+        return DynamoDbVerifications(self._dynamodb, table)
 
     @functools.cached_property
     def _counters(self) -> "DynamoDbCounters":
         from .storage.counters import DynamoDbCounters
 
-        return DynamoDbCounters(self._dynamodb, self._settings.required("SESSIONS_TABLE"))
+        table = self._table("SESSIONS_TABLE", verification_key(""))
+        return DynamoDbCounters(self._dynamodb, table)
 
     @functools.cached_property
     def _tallies(self) -> "DynamoDbTallies":
@@ -293,11 +292,13 @@ class Stack:
 
     @functools.cached_property
     def _screening(self) -> "Screening":
+        from .api.destinations import kind_of
         from .operations.screening import Screening
 
         return Screening(
             countries=self._settings.countries,
             refused_kinds=self._settings.refused_kinds,
+            kind_of=kind_of,
             mode=self._settings.guard_mode,
             allowed=self._settings.guard_allow,
             tallies=self._tallies,
@@ -322,12 +323,12 @@ class Stack:
 
     @functools.cached_property
     def _code_keys(self) -> StoredCodeKeys:
-        secret = self._settings.required("CODE_KEYS_SECRET")
+        secret = self._secret("CODE_KEYS_SECRET", lambda: self._code_keys.newest())
         return StoredCodeKeys(self._secrets_manager, secret, clock)
 
     @functools.cached_property
     def _identity_key(self) -> StoredIdentityKey:
-        secret = self._settings.required("IDENTITY_KEY_SECRET")
+        secret = self._secret("IDENTITY_KEY_SECRET", lambda: self._identity_key())
         return StoredIdentityKey(self._secrets_manager, secret)
 
     @functools.cached_property

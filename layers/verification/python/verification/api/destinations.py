@@ -54,7 +54,7 @@ def _phone(text: str, country: str | None) -> Destination:
         raise _fault("is not a possible phone number: wrong length or country code")
     if len(value) > MAX_E164:  # plans of countries allow more than ITU-T E.164 §6.2.1
         raise _fault("is not a phone number: too long")
-    return Destination(value, _country(number), _kind(number))
+    return Destination(value, _country(number))
 
 
 def _e164(number: phonenumbers.PhoneNumber) -> str:
@@ -69,8 +69,9 @@ def _country(number: phonenumbers.PhoneNumber) -> str | None:
     return country if country in phonenumbers.SUPPORTED_REGIONS else None
 
 
-def _kind(number: phonenumbers.PhoneNumber) -> str:
-    kind = phonenumbers.number_type(number)
+def kind_of(number: str) -> str:
+    """What kind of number one in E.164 is; see domain.policy.NUMBER_KINDS."""
+    kind = phonenumbers.number_type(phonenumbers.parse(number))
     return phonenumbers.PhoneNumberType.to_string(kind).lower()
 
 

@@ -15,7 +15,7 @@ class Tally(Protocol):
 
     def __call__(
         self, changes: Sequence[Change], budgets: Sequence[Budget], remaining: Remaining
-    ) -> None: ...
+    ) -> int: ...
 
 
 def make_stream_handler(
@@ -25,7 +25,7 @@ def make_stream_handler(
 ) -> Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]:
     """A handler of batches of the stream.
 
-    A batch is taken as a whole: when it fails, all of it comes again. A record that cannot be read
+    What could not be taken comes again, with all that is behind it. A record that cannot be read
     never will be, and must not hold up those behind it: it is logged, and left out.
 
     Args:
@@ -34,23 +34,28 @@ def make_stream_handler(
 
     def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         telemetry.begin(context.aws_request_id)
-        read_ones = []
+        changes: list[tuple[str, Change]] = []
+        budgets: list[Budget] = []
         for record in event["Records"]:
             try:
-                read_ones.append(read(record))
+                told = read(record)
             except (LookupError, TypeError, ValueError) as error:
                 telemetry.crashed("stream_record_unreadable", error)
-        changes = [one for one in read_ones if isinstance(one, Change)]
-        budgets = [one for one in read_ones if isinstance(one, Budget)]
+                continue
+            if isinstance(told, Change):
+                changes.append((record["dynamodb"]["SequenceNumber"], told))
+            elif told:
+                budgets.append(told)
         try:
-            tally(changes, budgets, context.get_remaining_time_in_millis)
+            ones = [change for _, change in changes]
+            taken = tally(ones, budgets, context.get_remaining_time_in_millis)
+            failed = [number for number, _ in changes[taken:]]
         except TemporarilyUnavailable:
             telemetry.warn("stream_batch_postponed")
+            failed = [event["Records"][0]["dynamodb"]["SequenceNumber"]]
         except Exception as error:
             telemetry.crashed("stream_batch_failed", error)
-        else:
-            return {"batchItemFailures": []}
-        first = event["Records"][0]["dynamodb"]["SequenceNumber"]
-        return {"batchItemFailures": [{"itemIdentifier": first}]}
+            failed = [event["Records"][0]["dynamodb"]["SequenceNumber"]]
+        return {"batchItemFailures": [{"itemIdentifier": number} for number in failed[:1]]}
 
     return handle

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from .codes import MAX_CODE_LENGTH, MIN_CODE_LENGTH
@@ -25,12 +25,10 @@ class Destination:
 
     Args:
         country: ISO 3166-1 alpha-2 of a number; None for e-mail and for numbers of no country.
-        kind: of number, see policy.NUMBER_KINDS; None for e-mail, or where nobody looked.
     """
 
     value: str
     country: str | None = None
-    kind: str | None = field(default=None, compare=False)
 
     @property
     def channels(self) -> tuple[Channel, ...]:

@@ -8,7 +8,7 @@ that, in fixed windows, for each client by itself:
                    that did
     country_hour   the same of an hour
     ip_day         the same of an IP address and day, but over 10
-    ip_countries   more than 3 countries from one IP address in a day
+    ip_countries   more than 3 countries from one IP address in a day, where none was verified
     number_run     5 numbers in a row in a block of 100, in a day, none of them verified
 
 A send counts as one that verified nobody until its verification is verified.
@@ -88,7 +88,7 @@ class Tally:
 
     Args:
         verified: sends whose verification was verified.
-        countries: where they went.
+        countries: where those went that are not verified.
         numbers: the last digits of those that are not verified, in a block.
     """
 
@@ -103,6 +103,7 @@ class Seen:
     """What to add to one tally.
 
     Args:
+        countries, cleared: where sends that are not verified yet went, and where one now is.
         joined, left: last digits of numbers: of those that are not verified yet, and of those
             that now are.
     """
@@ -110,6 +111,7 @@ class Seen:
     sends: int = 0
     verified: int = 0
     countries: set[str] = field(default_factory=set)
+    cleared: set[str] = field(default_factory=set)
     joined: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)
 
@@ -208,6 +210,8 @@ class Allowed:
         import ipaddress  # late, here and below: most functions need it never
 
         address = ipaddress.ip_address(ip)
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address
         return any(address in ipaddress.ip_network(network) for network in networks)
 
 

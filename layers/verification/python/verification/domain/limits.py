@@ -18,7 +18,7 @@ _PER_DAY = "/day"
 # One item takes about a thousand writes a second, and transactions on one item are in each
 # other's way long before. What many destinations count on is spread over shards, none of them
 # so small that chance fills it much before the others.
-_MAX_SHARDS, _SHARD_COUNT = 64, 250
+MAX_SHARDS, _SHARD_COUNT = 64, 250
 
 UNITS_OF_MONEY = 10_000  # in one of the currency: a message costs a cent or less
 _USUAL_PRICE = 500  # of these, for one message
@@ -80,7 +80,7 @@ class Limit:
         if self.name not in _SHARED:
             return 1
         each = _SHARD_COUNT * (_USUAL_PRICE if self.name in COSTS else 1)
-        return max(1, min(_MAX_SHARDS, self.count // each))
+        return max(1, min(MAX_SHARDS, self.count // each))
 
     def part(self, shard: int) -> int:
         """What one shard may count; together they are `count`."""
@@ -90,9 +90,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """`amount` counted against `limit` for `subject` (a hash: never a destination).
+    """`amount` counted against `limit` for `subject`.
 
     Args:
+        subject: a hash (never a destination), a client's id, or `stack`.
         shard: which of the limit's counts it; whoever writes it draws one.
     """
 
@@ -185,7 +186,17 @@ class Limits:
 
     def under(self, own: "Limits") -> "Limits":
         """These, but where `own` says something else: a client's, under those of the stack."""
-        return Limits({**self.rules, **own.rules}) if own.rules else self
+        kept = {k: v for k, v in self.rules.items() if k.partition(":")[0] not in own.rules}
+        return Limits({**kept, **own.rules})
+
+    @property
+    def places(self) -> frozenset[str]:
+        """The countries that have limits of their own."""
+        return frozenset(place for key in self.rules if (place := key.partition(":")[2]))
+
+    def has(self, name: LimitName) -> bool:
+        """Whether there is any of this name, for all places or for some."""
+        return any(key.partition(":")[0] == name for key in self.rules)
 
 
 def parse_all_limits(text: str) -> Limits:

@@ -60,7 +60,8 @@ class Charging:
         limits, own = self.limits.under(profile.limits), verification.client_id
         yield from _count(limits.of(LimitName.CLIENT_STARTS), own.encode())
         if verification.ip is not None:
-            subject = self._common("ip", profile, own, verification.ip)
+            alone = own if profile.counts_alone else None
+            subject = self._subject("ip", verification.ip, alone)
             yield from _count(limits.of(LimitName.IP_STARTS), subject)
 
     def _sends(
@@ -70,12 +71,15 @@ class Charging:
         to, country = verification.to or "", verification.country
         hashed = verification.destination_hash or b""
         if profile.counts_alone:
-            hashed = self._hash("destination of", own, hashed)
+            hashed = self._subject("destination", hashed, own)
         yield from _count(limits.of(LimitName.DESTINATION_SENDS), hashed)
         if "@" not in to:
-            place = self._common("country", profile, own, country or "")
+            # A limit of a client's own has other shards than all the others count on.
+            alone = profile.counts_alone or profile.limits.has(LimitName.COUNTRY_SENDS)
+            place = self._subject("country", country or "", own if alone else None)
             yield from _count(limits.of(LimitName.COUNTRY_SENDS, country), place)
-            block = self._common("prefix", profile, own, to[:-_BLOCK_DIGITS])
+            alone = profile.counts_alone or profile.limits.has(LimitName.PREFIX_SENDS)
+            block = self._subject("prefix", to[:-_BLOCK_DIGITS], own if alone else None)
             yield from _count(limits.of(LimitName.PREFIX_SENDS), block)
         client, stack = own.encode(), b"stack"
         yield from _count(limits.of(LimitName.CLIENT_MESSAGES), client)
@@ -93,11 +97,9 @@ class Charging:
             price = max(prices)
             yield from (Charge(one.limit, one.subject, price) for one in costs if price)
 
-    def _common(self, label: str, profile: Profile, own: str, what: str | bytes) -> bytes:
-        """What all clients count on together, unless this one's profile says otherwise."""
-        if profile.counts_alone:
-            return self._hash(f"{label} of", own, what)
-        return self._hash(label, what)
+    def _subject(self, label: str, what: str | bytes, alone: str | None) -> bytes:
+        """What all clients count on together, or one of them alone."""
+        return self._hash(f"{label} of", alone, what) if alone else self._hash(label, what)
 
     def _hash(self, label: str, *what: str | bytes) -> bytes:
         return keyed_hash(self.identity_key(), label, *what)[:HASH_BYTES]

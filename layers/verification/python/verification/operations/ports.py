@@ -263,8 +263,8 @@ class Tallies(Protocol):
 class Profiles(Protocol):
     """The policies of clients, remembered for a minute."""
 
-    def profile(self, client_id: str) -> Profile:
-        """A client's; of one that is gone, the stack's.
+    def profile(self, client_id: str) -> Profile | None:
+        """A client's; None where it is gone or shut out.
 
         Raises:
             TemporarilyUnavailable: the table is out of reach.

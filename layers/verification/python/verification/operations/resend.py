@@ -4,11 +4,9 @@ The code stays the same: messages arrive late and out of order, and a new code w
 one still in the air a wrong guess. Every send is claimed by a condition before it is sent.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..domain.destination import Destination
-from ..domain.limits import Charge
 from ..domain.policy import MAX_DOUBTS, RESEND_INTERVAL, Client
 from ..domain.verification import (
     Channel,
@@ -165,9 +163,9 @@ class LookAfter:
         channel = last.tries[-1].channel if last else seen.channel  # it may have fallen back
         claim = Claim(seen.sends, channel, now, lease(now, remaining), take_overs=take_overs)
         wait = max(after_lease(claim), min(_LAST_RETRY, _FIRST_RETRY * 2**tries))
-        charges = self._charges(seen, channel) if tries >= _FREE_RETRIES else ()
+        counts = tries >= _FREE_RETRIES
         try:
-            self._claim_and_send(record, claim, charges, wait, tries + 1, remaining)
+            self._claim_and_send(record, claim, wait, tries + 1, remaining, counts=counts)
         except LimitExceeded:
             self.telemetry.warn("retry_over_limit", verification_id=str(seen.id))
             self._await_end(record)
@@ -191,18 +189,14 @@ class LookAfter:
     ) -> None:
         seen, now = record.verification, self.clock()
         claim = Claim(seen.sends + 1, channel, now, lease(now, remaining), automatic=True)
-        charges = self._charges(seen, channel)
         try:
-            self._claim_and_send(record, claim, charges, after_lease(claim), 0, remaining)
+            self._claim_and_send(record, claim, after_lease(claim), 0, remaining)
         except LimitExceeded:
             self.telemetry.warn("automatic_send_over_limit", verification_id=str(seen.id))
             if last.outcome == Outcome.UNAVAILABLE:  # paid for already
                 self._try_again(record, seen.take_overs, tries, remaining)
             else:
                 self._await_end(record)
-
-    def _charges(self, seen: Verification, channel: Channel) -> Sequence[Charge]:
-        return self.charging.send(self.profiles.profile(seen.client_id), seen, channel)
 
     def _await_end(self, record: Record) -> None:
         """Look again when the verification has ended, if a provider wants to know how."""
@@ -235,13 +229,23 @@ class LookAfter:
         self,
         record: Record,
         claim: Claim,
-        charges: Sequence[Charge],
         wait: int,
         tries: int,
         remaining: Remaining,
+        *,
+        counts: bool = True,
     ) -> None:
-        """Queue a look at the claim, claim, send: in this order, so that no crash loses a send."""
+        """Queue a look at the claim, claim, send: in this order, so that no crash loses a send.
+
+        Nothing is sent any more for a client that is shut out. What test keys start belongs to
+        nobody, and is not sent either way.
+        """
         seen = record.verification
+        profile = self.profiles.profile(seen.client_id)
+        if profile is None and not seen.test:
+            self._await_end(record)
+            return
+        charges = self.charging.send(profile, seen, claim.channel) if counts and profile else ()
         self.watches.watch(seen.token, claim.sent_at, wait, tries)
         try:
             changed = self.verifications.claim(seen, claim, charges, remaining)

@@ -1,5 +1,6 @@
 """Whom a client may send to, and which starts look like fraud."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..domain.destination import Destination
@@ -17,12 +18,14 @@ class Screening:
     Args:
         countries: send to numbers of these only; empty: to all. A client's own go first.
         refused_kinds: of numbers that nothing is sent to; a client's own go first.
+        kind_of: the kind of a number.
         mode: what the guard does, for clients that do not say.
         allowed: places it lets through; operators add others for a while.
     """
 
     countries: frozenset[str]
     refused_kinds: frozenset[str]
+    kind_of: Callable[[str], str]
     mode: Mode
     allowed: Allowed
     tallies: Tallies
@@ -42,8 +45,8 @@ class Screening:
         if countries and to.country not in countries:
             raise DestinationNotAllowed(f"Not to numbers of {to.country or 'no country'}.")
         refused = self.refused_kinds if own.refused_kinds is None else own.refused_kinds
-        if to.kind in refused:
-            raise DestinationNotAllowed(f"Not to numbers of the kind {to.kind}.")
+        if refused and (kind := self.kind_of(to.value)) in refused:
+            raise DestinationNotAllowed(f"Not to numbers of the kind {kind}.")
 
     def suspect(
         self, client: Client, verification: Verification, ip: str | None
@@ -74,9 +77,9 @@ class Screening:
         found = suspicions(sighting, {window.kind: tally for window, tally in tallies.items()})
         if not found or unblocked.covers(to, country, ip):
             return ()
-        self.telemetry.suspected(verification, found, blocked=mode == Mode.BLOCK)
         if mode == Mode.BLOCK:
-            raise SuspectedFraud(f"{', '.join(found)}.")
+            self.telemetry.suspected(verification, found, blocked=True)
+            raise SuspectedFraud  # its reasons are for the log: they would tell what to change
         return found
 
 

@@ -22,7 +22,7 @@ from ..domain.codes import (
     nobodys_mac,
 )
 from ..domain.destination import Destination, TestDestination
-from ..domain.guard import network_of
+from ..domain.guard import Suspicion, network_of
 from ..domain.identifiers import VerificationId, make_token
 from ..domain.messages import TemplateError, check
 from ..domain.policy import LONG_VALIDITY, Client
@@ -37,9 +37,11 @@ from ..domain.verification import (
 )
 from ..errors import (
     DeliveryFailed,
+    DestinationNotAllowed,
     FieldFault,
     IdempotencyConflict,
     InvalidFields,
+    ServiceError,
     SuspectedFraud,
     TemporarilyUnavailable,
 )
@@ -150,13 +152,12 @@ class Start:
             raise InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
         command, now = _as_usual(command), self.clock()
         verification = self._make(command, now, remaining)
-        if not verification.test:  # nothing is sent to those
-            self.screening.admit(command.client, command.to)
         self._check(command, verification)
         try:
-            verification = self._screen(command, verification)
-        except SuspectedFraud as refusal:
-            return self._replay_suspected(command, verification, refusal)
+            found = self._screen(command, verification)
+        except (DestinationNotAllowed, SuspectedFraud) as refusal:
+            return self._replay_refused(command, verification, refusal)
+        verification = replace(verification, suspicions=",".join(found) or None)
         charges = self.charging.start(command.client, verification)
         verification = replace(verification, paid=paid_by(charges, now))
         self.watches.watch(verification.token, verification.sent_at, LOOK_AFTER)
@@ -165,6 +166,8 @@ class Start:
         if existing and existing.nonce != verification.nonce:
             return self._replay(existing, verification)
         self.telemetry.started(verification)
+        if found:
+            self.telemetry.suspected(verification, found, blocked=False)
         if command.validity > LONG_VALIDITY:
             self.telemetry.warn("long_validity", validity=command.validity)
         record = Record(verification, command.details or Details())
@@ -250,14 +253,16 @@ class Start:
         ip = command.ip
         return keyed_hash(identity, "ip", network_of(ip))[:HASH_BYTES] if ip else None
 
-    def _screen(self, command: StartCommand, verification: Verification) -> Verification:
-        found = self.screening.suspect(command.client, verification, command.ip)
-        return replace(verification, suspicions=",".join(found)) if found else verification
+    def _screen(self, command: StartCommand, verification: Verification) -> tuple[Suspicion, ...]:
+        if verification.test:  # nothing is sent to those
+            return ()
+        self.screening.admit(command.client, command.to)
+        return self.screening.suspect(command.client, verification, command.ip)
 
-    def _replay_suspected(
-        self, command: StartCommand, verification: Verification, refusal: SuspectedFraud
+    def _replay_refused(
+        self, command: StartCommand, verification: Verification, refusal: ServiceError
     ) -> Started:
-        """Answer a repeat of what was started before it looked suspect; refuse all else."""
+        """Answer a repeat of what was started before it was refused; refuse all else."""
         known = self.verifications.read(verification.token) if command.idempotency_key else None
         if known is None or known.verification.expires_at <= verification.created_at // 1000:
             raise refusal

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from ..domain.guard import Kind, Seen, Window
 from ..domain.limits import Budget
 from ..domain.verification import OWN_APP, Status, Verification
+from ..errors import TemporarilyUnavailable
 from .ports import Change, Counters, IdentityKey, Remaining, Tallies, Telemetry
 from .screening import sighted
 
 _ALARM_AT = 80  # per cent of a budget
+_ROOM = 5_000  # milliseconds that tallies may take, after the last credit
 
 
 @dataclass(frozen=True)
@@ -28,18 +30,36 @@ class Tally:
 
     def __call__(
         self, changes: Sequence[Change], budgets: Iterable[Budget], remaining: Remaining
-    ) -> None:
+    ) -> int:
         """Take what a batch of the stream says.
+
+        Returns:
+            How many of the changes it took; from the next one on they have to come again.
 
         Raises:
             TemporarilyUnavailable: the table is out of reach; the batch comes again.
         """
-        for change in changes:
-            self._credit(change, remaining)
-        for window, seen in self._seen(changes).items():
+        taken = self._credit_all(changes, remaining)
+        for window, seen in self._seen(changes[:taken]).items():
             self.tallies.add(window, seen)
-        for budget in budgets:
+        # Of each budget the last one knows the most.
+        for budget in {(b.limit.name, b.subject, b.day): b for b in budgets}.values():
             self._watch(budget)
+        return taken
+
+    def _credit_all(self, changes: Sequence[Change], remaining: Remaining) -> int:
+        """Credit one after the other; as many as there is time for, and as the table takes."""
+        for number, change in enumerate(changes):
+            try:
+                if remaining() < _ROOM:
+                    return number
+                self._credit(change, remaining)
+            except TemporarilyUnavailable:
+                self.telemetry.warn("credit_postponed")
+                return number
+            except Exception as error:  # it would fail for ever, and hold up those behind it
+                self.telemetry.crashed("credit_failed", error)
+        return len(changes)
 
     def _credit(self, change: Change, remaining: Remaining) -> None:
         """Give back the guesses that can never be made, once, to the windows that paid."""
@@ -88,6 +108,12 @@ class Tally:
         whole = self.counters.whole(budget)
         if whole.percent >= _ALARM_AT:
             self.telemetry.budget_nearly_spent(whole)
+
+
+def _move[T](what: T, there: set[T], gone: set[T], is_gone: bool) -> None:
+    into, out_of = (gone, there) if is_gone else (there, gone)
+    into.add(what)
+    out_of.discard(what)
 
 
 def _news(change: Change) -> tuple[int, bool]:

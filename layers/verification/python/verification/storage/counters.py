@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..domain.limits import Budget, Charge
+from ..domain.limits import MAX_SHARDS, Budget, Charge
 from ..domain.verification import Verification
 from ..operations.ports import Remaining
 from . import table
 from .writes import CONDITION_FAILED, Writer, do_whole
 
 _DAY = 86_400_000  # milliseconds
+_ROOM = 3_000  # milliseconds left for what comes after a credit
 
 
 class DynamoDbCounters:
@@ -33,7 +34,7 @@ class DynamoDbCounters:
         while True:
             mark = self._mark(verification)
             credits = [self._credit(key, amount) for key in keys]
-            reasons = self._writer.transact([mark, *credits], remaining, room=0)
+            reasons = self._writer.transact([mark, *credits], remaining, room=_ROOM)
             codes = [reason.get("Code") for reason in reasons]
             if not codes or codes[0] == CONDITION_FAILED:
                 return  # done, now or before
@@ -70,7 +71,8 @@ class DynamoDbCounters:
 
     def whole(self, budget: Budget) -> Budget:
         limit, subject = budget.limit, budget.subject.encode()
-        charges = [Charge(limit, subject, 0, shard) for shard in range(limit.shards)]
+        # Also those that it has no more, since it was made smaller today.
+        charges = [Charge(limit, subject, 0, shard) for shard in range(MAX_SHARDS)]
         keys = [table.limit_key(charge, budget.day * _DAY) for charge in charges]
         used: list[int] = []
 

@@ -109,7 +109,7 @@ def read_client(item: table.Item, default_brand: str) -> ClientRecord:
             _read_profile(item, default_brand),
             test=item["test"]["BOOL"],
             direct_invoke=item["direct_invoke"]["BOOL"],
-            scopes=tuple(map(Scope, _words(item, "scopes") or Scope)),
+            scopes=tuple(map(Scope, _words(item, "scopes") if "scopes" in item else Scope)),
             **{name: tuple(_words(item, name)) for name in _LISTS},
         ),
         tuple(
@@ -185,10 +185,10 @@ class Directory:
                 return record.client
         raise Unauthorized
 
-    def profile(self, client_id: str) -> Profile:
-        """The policy of a client; of one that is gone, the stack's."""
+    def profile(self, client_id: str) -> Profile | None:
+        """The policy of a client; None where it may send nothing any more."""
         record = self._find(client_id, CACHE_SECONDS)
-        return record.client.profile if record else Profile(self._default_brand)
+        return record.client.profile if record and not record.disabled else None
 
     def trusted(self, client_id: str) -> Client:
         """The client that AWS IAM vouches for, by the alias that was invoked.

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..aws import reaching_aws
 from ..domain.verification import Channel
+from ..errors import TemporarilyUnavailable
 from . import table
 
 CACHE_SECONDS = 60
@@ -42,8 +43,13 @@ class StoredPrices:
     def _all(self) -> Mapping[str, int]:
         now = self._clock()
         if self._read_at is None or now - self._read_at >= CACHE_SECONDS * 1000:
-            with reaching_aws():
-                answer = self._client.get_item(TableName=self._table, Key=table.prices_key())
+            try:
+                with reaching_aws():
+                    answer = self._client.get_item(TableName=self._table, Key=table.prices_key())
+            except TemporarilyUnavailable:
+                if self._read_at is None:
+                    raise
+                return self._prices  # those of some minutes ago are still better than none
             self._prices = read_prices(answer.get("Item", {}))
             self._read_at = now
         return self._prices

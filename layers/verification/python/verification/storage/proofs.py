@@ -16,6 +16,8 @@ from .table import Item
 
 _NOT_THERE = "ResourceNotFoundException"
 _NOT_ALLOWED = "AccessDeniedException"
+# AWS asks who may use it before it looks whether it is there.
+_NOT_USABLE = "{} is not there, or this function may not use it."
 
 
 def prove_table(client: Any, table_name: str, nobody: Item, variable: str) -> None:
@@ -40,9 +42,8 @@ def prove_table(client: Any, table_name: str, nobody: Item, variable: str) -> No
         partial(client.query, **at, **query),
         partial(client.update_item, **at, Key=nobody, ConditionExpression="attribute_exists(pk)"),
     )
-    for use in ways:
-        if _prove(use, table_name, variable):
-            return
+    if not any(_prove(use, table_name, variable) for use in ways):
+        raise ConfigurationError(f"{variable}: {_NOT_USABLE.format(table_name)}")
 
 
 def prove_secret(read: Callable[[], Any], secret_id: str, variable: str) -> None:
@@ -52,7 +53,8 @@ def prove_secret(read: Callable[[], Any], secret_id: str, variable: str) -> None
         ConfigurationError: there is no such secret, or it has not the form it should have.
         TemporarilyUnavailable: it is out of reach just now.
     """
-    _prove(read, secret_id, variable)
+    if not _prove(read, secret_id, variable):
+        raise ConfigurationError(f"{variable}: {_NOT_USABLE.format(secret_id)}")
 
 
 def _prove(use: Callable[[], Any], name: str, variable: str) -> bool:

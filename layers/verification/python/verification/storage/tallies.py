@@ -62,12 +62,18 @@ class DynamoDbTallies:
             ),
             ExpressionAttributeValues=values,
         )
+        # An update cannot add to a set and take from it.
+        if seen.cleared:
+            self._take(window, "countries", {"SS": sorted(seen.cleared)})
         if seen.left:
-            self._writer.update(
-                table.tally_key(window),
-                UpdateExpression="DELETE numbers :left",
-                ExpressionAttributeValues={":left": _numbers(seen.left)},
-            )
+            self._take(window, "numbers", _numbers(seen.left))
+
+    def _take(self, window: Window, name: str, values: dict[str, Any]) -> None:
+        self._writer.update(
+            table.tally_key(window),
+            UpdateExpression=f"DELETE {name} :gone",
+            ExpressionAttributeValues={":gone": values},
+        )
 
     def unblock(self, word: str, until: int, now: int) -> None:
         """Let a place through until then (epoch seconds); see domain.guard.Allowed.

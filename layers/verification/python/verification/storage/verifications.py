@@ -434,7 +434,10 @@ class DynamoDbVerifications:
             TemporarilyUnavailable: other transactions were in the way until the deadline.
         """
         drawn, codes = draw_shards(charges), [None] * len(charges)
-        _refuse_impossible(drawn, now)
+        if impossible := _impossible(drawn):
+            if existing := self._find_put(writes[0], now):
+                return existing
+            raise _limit_exceeded(drawn, impossible, now)
         for _ in range(_SHARDS_TRIED):
             everything = [*writes, *(self._charge(charge, now) for charge in drawn)]
             reasons = self._writer.transact(everything, remaining, SEND_ROOM)
@@ -506,11 +509,10 @@ def _may_be_chance(charges: Sequence[Charge], codes: Sequence[str | None]) -> bo
     return all(charge.limit.shards > 1 for charge in failed)
 
 
-def _refuse_impossible(charges: Sequence[Charge], now: int) -> None:
-    """An amount over the whole limit never fits: the condition would let a first one pass."""
+def _impossible(charges: Sequence[Charge]) -> list[str | None]:
+    """What never fits: an amount over the whole limit. The condition would let a first one pass."""
     codes = [CONDITION_FAILED if c.amount > c.part else None for c in charges]
-    if any(codes):
-        raise _limit_exceeded(charges, codes, now)
+    return codes if any(codes) else []
 
 
 def _limit_exceeded(

@@ -36,7 +36,7 @@ def test_the_guard_stops_an_address_where_it_says() -> None:
     said = (guard._LEAST_BY_COUNTRY, guard._LEAST_BY_IP, guard._RUN - 1, guard._SHARE)
     assert said == (20, 10, 4, 5)
     assert "some twenty messages to a country, ten for an address, or four in a row" in text()
-    assert "(or a fifth of those that were answered, if that is more)" in text()
+    assert "some 20 messages, or a fifth of those that were answered" in text()
 
 
 def test_a_lock_out_ends_as_it_says() -> None:

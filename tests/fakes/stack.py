@@ -85,9 +85,11 @@ class FakeStack:
             frozenset({"followed"}),
         )
         self.tallies = InMemoryTallies()
+        self.kinds: dict[str, str] = {}  # of numbers
         self.screening = Screening(
             countries=countries,
             refused_kinds=refused_kinds,
+            kind_of=lambda number: self.kinds.get(number, "mobile"),
             mode=guard,
             allowed=parse_allowed(allowed),
             tallies=self.tallies,
@@ -189,13 +191,12 @@ def start_command(
     device: bytes | None = None,
     test_code: str | None = None,
     purpose: str | None = None,
-    kind: str | None = None,
     idempotency_key: str | None = None,
 ) -> StartCommand:
     """A start with the native defaults; also as many automatic sends as the native API gives."""
     if automatic_sends is None:
         automatic_sends = len(fallback) or (1 if resend_after else 0)
-    destination = Destination(to, None if "@" in to else country, kind)
+    destination = Destination(to, None if "@" in to else country)
     return StartCommand(
         client=client,
         to=destination,

@@ -38,7 +38,7 @@ class InMemoryTallies:
             self.tallies[window] = Tally(
                 old.sends + seen.sends,
                 old.verified + seen.verified,
-                old.countries | seen.countries,
+                (old.countries | seen.countries) - seen.cleared,
                 (old.numbers | seen.joined) - seen.left,
             )
 

@@ -87,10 +87,10 @@ class InMemoryVerifications:
         with self._lock:
             self._begin("create")
             now = verification.created_at
-            _refuse_impossible(charges, now)
             existing = self._items.get(verification.token)
             if existing and existing.expires_at > now // 1000:
                 return existing
+            _refuse_impossible(charges, now)
             self._count(charges, now)
             self._put(verification)
             if details:

@@ -377,7 +377,7 @@ def refused(read: Callable[[], Any]) -> ServiceError:
 LIMIT = LimitExceeded("The limit destination_sends 5/10m is used up.")
 BUDGET = BudgetSpent("The limit client_messages 5000/day is used up.")
 NOWHERE = DestinationNotAllowed("Not to numbers of the kind premium_rate.")
-FRAUD = SuspectedFraud("country_day, number_run.")
+FRAUD = SuspectedFraud()
 IDLE = replace(call({}), client=Client("shop", Profile("Shop"), scopes=()))
 NOBODY = DeliveryFailed("No provider took the message.")
 SPENT = VerifierUnavailable(

@@ -95,6 +95,8 @@ def test_a_brand_that_nobody_sees_is_none(brand: str) -> None:
         ("LIMITS", f"{LIMITS}; sends=5/10m", "LIMITS: 'sends' is none of destination_sends, "),
         ("LIMITS", f"{LIMITS}; destination_sends=5/1h", "LIMITS: 'destination_sends' is there"),
         ("LIMITS", f"{LIMITS}; stack_cost=12€", "stack_cost: '12€' is not an amount of money"),
+        ("LIMITS", f"{LIMITS}; country_sends=XX=5/1h", "LIMITS: 'XX' is not a country."),
+        ("LIMITS", f"{LIMITS}; country_sends=9/1h, EE=9/1h, UK=5/1h", "'UK' is not a country."),
         ("COUNTRIES", "EE NO XX", "COUNTRIES: 'XX' is not a country."),
         ("COUNTRIES", "EE,NL", "COUNTRIES: 'EE,NL' is not a country."),
         ("COUNTRIES", "ee", "COUNTRIES: 'ee' is not a country."),

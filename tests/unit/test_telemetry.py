@@ -290,12 +290,17 @@ def test_what_looks_like_fraud_is_a_line_a_count_for_each_reason_and_one_for_the
     ]
 
 
-def test_a_limit_that_refuses_is_counted_by_its_name(
+def test_a_limit_that_refuses_is_counted_by_its_name_and_a_budget_is_all_used(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make_telemetry(monkeypatch).limited("client_starts")
+    telemetry = make_telemetry(monkeypatch)
+    telemetry.limited("client_starts")
     log = Log(capsys.readouterr().out)
     assert (counted(log), log.lines) == ([("Limited", {"limit": "client_starts"})], [])
+    telemetry.limited("stack_cost")
+    log = Log(capsys.readouterr().out)
+    assert counted(log) == [("Limited", {"limit": "stack_cost"}), ("BudgetUsed", {})]
+    assert log.metrics[1]["BudgetUsed"] == [100.0]
 
 
 def test_a_budget_that_is_nearly_spent_is_a_warning_and_a_figure_for_the_alarm(

@@ -20,19 +20,21 @@ CHANGE = Change(None, make_verification(to="+31612345678"))
 
 
 class Tallies:
-    """The operation: keeps what it is told, and may fail."""
+    """The operation: keeps what it is told, and may fail, or take some changes only."""
 
     def __init__(self) -> None:
         self.told: list[tuple[list[Change], list[Budget]]] = []
         self.failing: Exception | None = None
+        self.takes = 100
 
     def __call__(
         self, changes: Sequence[Change], budgets: Sequence[Budget], remaining: Remaining
-    ) -> None:
+    ) -> int:
         assert remaining() == 10_000
         if self.failing:
             raise self.failing
         self.told.append((list(changes), list(budgets)))
+        return min(self.takes, len(changes))
 
 
 def batch(*says: Any) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def test_a_record_that_cannot_be_read_holds_nobody_up_and_is_logged_without_its_
         (RuntimeError(SECRETS), "stream_batch_failed"),
     ],
 )
-def test_a_batch_that_fails_comes_again_from_its_first_record(
+def test_a_batch_that_fails_as_a_whole_comes_again_as_a_whole(
     tallies: Tallies,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -110,6 +112,17 @@ def test_a_batch_that_fails_comes_again_from_its_first_record(
     assert [line["message"] for line in logged if "message" in line] == [message]
     assert any("Crashed" in line for line in logged) is (message == "stream_batch_failed")
     assert not any(word in output for word in SECRETS.split(" and "))
+
+
+@pytest.mark.parametrize(
+    ("takes", "again"), [(0, ["8"]), (1, ["10"]), (2, ["11"]), (3, []), (100, [])]
+)
+def test_the_first_change_that_was_not_taken_comes_again_with_all_behind_it(
+    tallies: Tallies, monkeypatch: pytest.MonkeyPatch, takes: int, again: list[str]
+) -> None:
+    tallies.takes = takes
+    event = batch(BUDGET, CHANGE, ValueError(SECRETS), CHANGE, CHANGE, None)
+    assert handle(tallies, monkeypatch, event) == again
 
 
 def test_a_batch_of_nothing_to_tally_is_done(

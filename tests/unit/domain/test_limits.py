@@ -236,8 +236,26 @@ def test_a_clients_own_limits_go_before_the_stacks_of_the_same_names() -> None:
         "country_sends:EE": [(7, 3600)],
         "client_messages": [(5, 86_400)],
     }
-    assert stack.under(Limits()) is stack
+    assert stack.under(Limits()) == stack
     assert Limits().under(own) == own
+
+
+def test_a_clients_limit_for_all_countries_is_one_for_those_that_have_their_own() -> None:
+    stack = parse_all_limits("country_sends=8/1h, EE=9/1h; ip_starts=1/1h")
+    own = parse_all_limits("country_sends=NL=6/1h, 7/1h")
+    assert counts(stack.under(own)) == {
+        "ip_starts": [(1, 3600)],
+        "country_sends": [(7, 3600)],
+        "country_sends:NL": [(6, 3600)],
+    }
+
+
+def test_limits_know_their_places_and_their_names() -> None:
+    limits = parse_all_limits("country_sends=EE=8/1h, NL=9/1h; ip_starts=1/1h")
+    assert limits.places == {"EE", "NL"}
+    assert limits.has(LimitName.COUNTRY_SENDS) and limits.has(LimitName.IP_STARTS)
+    assert not limits.has(LimitName.PREFIX_SENDS)
+    assert Limits().places == frozenset()
 
 
 # ------------------------------------------------------------------------------------- shards

@@ -241,6 +241,17 @@ def test_a_client_has_limits_of_its_own(
         assert of(charges, other) == of(usual, other)
 
 
+@pytest.mark.parametrize("name", ["country_sends", "prefix_sends"])
+def test_a_clients_own_limit_of_what_is_spread_counts_alone(stack: FakeStack, name: str) -> None:
+    """Another count has other shards than those that the others count on."""
+    client = own(f"{name}=1/1h")
+    one, other = keys(stack), keys(stack, client)
+    assert {name for name in one if one[name] != other[name]} == {name}
+    assert other == keys(stack, client)
+    third = keys(stack, replace(client, id="third"))
+    assert third[name] != other[name]
+
+
 @pytest.mark.parametrize(
     ("to", "country", "rule"),
     [(ESTONIAN, "EE", "50/1h"), ("+31612345678", "NL", "40/1h"), ("+88212345", None, "40/1h")],

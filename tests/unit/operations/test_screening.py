@@ -12,6 +12,7 @@ from verification.errors import (
     DestinationNotAllowed,
     IdempotencyConflict,
     InvalidFields,
+    LimitExceeded,
     SuspectedFraud,
     TemporarilyUnavailable,
 )
@@ -71,7 +72,6 @@ def test_numbers_of_some_countries_alone(
     [
         ((), None, "premium_rate", None),
         (("premium_rate",), None, "mobile", None),
-        (("premium_rate",), None, None, None),  # nobody looked
         (("premium_rate", "voip"), None, "voip", "Not to numbers of the kind voip."),
         (("voip",), ("premium_rate",), "voip", None),
         (("voip",), (), "voip", None),
@@ -82,12 +82,14 @@ def test_numbers_of_some_countries_alone(
 def test_no_numbers_of_some_kinds(
     of_stack: tuple[str, ...],
     of_client: tuple[str, ...] | None,
-    kind: str | None,
+    kind: str,
     refused: str | None,
 ) -> None:
     stack = FakeStack(refused_kinds=frozenset(of_stack))
     client = by(refused_kinds=None if of_client is None else frozenset(of_client))
-    check_admission(stack, start_command(client=client, kind=kind), refused)
+    command = start_command(client=client)
+    stack.kinds[command.to.value] = kind
+    check_admission(stack, command, refused)
 
 
 def check_admission(stack: FakeStack, command: StartCommand, refused: str | None) -> None:
@@ -114,7 +116,7 @@ def test_a_test_destination_is_of_every_country_and_kind() -> None:
         refused_kinds=frozenset({"mobile"}),
         test_destinations={fiction: TestDestination("4711", 10**15)},
     )
-    command = start_command(fiction, client=TESTER, country="US", kind="mobile")
+    command = start_command(fiction, client=TESTER, country="US")
     assert start(stack, command).test
     with pytest.raises(DestinationNotAllowed):
         start(stack, replace(command, client=CLIENT))
@@ -180,7 +182,7 @@ def test_the_guard_blocks_what_looks_like_fraud_before_it_costs_anything() -> No
     stack = suspicious()
     with pytest.raises(SuspectedFraud) as blocked:
         start(stack)
-    assert blocked.value.detail == f"{SUSPICION}."
+    assert blocked.value.detail == "", "its reasons would tell what to change"
     assert stack.journal == []
     assert stack.verifications.used == {}
     assert stack.telemetry.events == [("suspected", (Suspicion.COUNTRY_DAY,), True)]
@@ -192,8 +194,24 @@ def test_the_guard_only_says_so_where_it_monitors() -> None:
     assert verification.suspicions == SUSPICION
     stored = stack.verifications.read(verification.token)
     assert stored and stored.verification.suspicions == SUSPICION
-    assert len(stack.messenger.sent) == 1
-    assert stack.telemetry.events[0] == ("suspected", (Suspicion.COUNTRY_DAY,), False)
+    assert [event[0] for event in stack.telemetry.events] == ["started", "suspected", "sent"]
+    assert stack.telemetry.events[1] == ("suspected", (Suspicion.COUNTRY_DAY,), False)
+
+
+def test_a_repeat_of_what_was_let_through_is_not_told_again() -> None:
+    stack = suspicious(Mode.MONITOR)
+    for replayed in (False, True):
+        assert stack.start(keyed(), plenty).replayed is replayed
+    assert [event[0] for event in stack.telemetry.events].count("suspected") == 1
+
+
+def test_a_suspicion_is_not_told_of_what_a_limit_refused() -> None:
+    stack = suspicious(Mode.MONITOR, sends="1/10m")
+    start(stack)
+    stack.telemetry.events.clear()
+    with pytest.raises(LimitExceeded):
+        start(stack)
+    assert stack.telemetry.events == []
 
 
 def test_all_suspicions_stand_on_the_verification() -> None:
@@ -332,6 +350,19 @@ def test_a_repeat_of_what_was_started_before_it_looked_suspect_is_answered_again
     again = stack.start(keyed(), plenty)
     assert again.replayed
     assert again.record.verification.id == first.record.verification.id
+    assert len(stack.messenger.sent) == 1
+
+
+def test_a_repeat_of_what_was_started_before_its_country_was_shut_is_answered_again() -> None:
+    stack = FakeStack()
+    first = stack.start(keyed(), plenty)
+    shut = replace(stack.start, screening=replace(stack.screening, countries=frozenset({"EE"})))
+    assert shut(keyed(), plenty).record.verification.id == first.record.verification.id
+    with pytest.raises(IdempotencyConflict):
+        shut(keyed(b'{"other": 1}'), plenty)
+    for command in (start_command(idempotency_key="key-2"), start_command()):
+        with pytest.raises(DestinationNotAllowed):
+            shut(command, plenty)
     assert len(stack.messenger.sent) == 1
 
 

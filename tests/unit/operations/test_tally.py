@@ -210,16 +210,84 @@ def test_a_deletion_by_ttl_tells_nothing() -> None:
     assert stack.tallies.tallies == {}
 
 
-def test_a_table_out_of_reach_brings_the_batch_again() -> None:
-    told = Told()
-    told.stack.delete(CLIENT.id, str(told.verification.id), plenty)
-    batch = list(told.stack.verifications.changes)
-    told.stack.counters.failing = TemporarilyUnavailable()
+# ------------------------------------------------------------------ what cannot be taken just now
+
+
+def three_deleted() -> tuple[FakeStack, list[Change]]:
+    """A stack whose stream has told of three starts; and that they were then deleted."""
+    stack = FakeStack()
+    records = [stack.start(start_command(f"+3161234567{n}"), plenty).record for n in range(3)]
+    stack.take_stream()
+    for record in records:
+        stack.delete(CLIENT.id, str(record.verification.id), plenty)
+    return stack, list(stack.verifications.changes)
+
+
+def left(stack: FakeStack) -> list[int]:
+    """What the budgets of guesses have counted, of each destination."""
+    return [n for key, n in stack.verifications.used.items() if "guesses" in key]
+
+
+def failing_after(stack: FakeStack, credits: int, error: Exception) -> None:
+    """From then on a credit fails."""
+    give_back = stack.counters.give_back
+
+    def counted(*arguments: Any) -> None:
+        nonlocal credits
+        if not credits:
+            raise error
+        credits -= 1
+        give_back(*arguments)
+
+    stack.counters.give_back = counted  # type: ignore[method-assign]  # then as before, or not
+
+
+@pytest.mark.parametrize("credits", [0, 1, 2])
+def test_a_table_out_of_reach_ends_the_batch_there_and_the_rest_comes_again(credits: int) -> None:
+    stack, batch = three_deleted()
+    give_back = stack.counters.give_back
+    failing_after(stack, credits, TemporarilyUnavailable())
+    assert stack.tally(batch, [], plenty) == credits
+    assert left(stack) == [0] * credits + [5] * (3 - credits)
+    assert stack.telemetry.events[-1] == ("warn", "credit_postponed", {})
+    stack.counters.give_back = give_back  # type: ignore[method-assign]
+    assert stack.tally(batch[credits:], [], plenty) == 3 - credits
+    assert left(stack) == [0, 0, 0]
+
+
+def test_a_credit_that_can_never_be_made_holds_up_nobody() -> None:
+    stack, batch = three_deleted()
+    failing_after(stack, 1, ValueError("a transaction was refused"))
+    assert stack.tally(batch, [], plenty) == 3
+    assert stack.telemetry.events[-2:] == [("crashed", "credit_failed", ValueError)] * 2
+
+
+def test_what_there_is_no_time_for_comes_again() -> None:
+    stack, batch = three_deleted()
+    clock = iter([5_001, 5_000, 4_999])
+    assert stack.tally(batch, [], lambda: next(clock)) == 2
+    assert left(stack) == [0, 0, 5]
+
+
+def test_what_comes_again_is_not_tallied_yet() -> None:
+    stack = FakeStack()
+    for n in range(3):
+        stack.start(start_command(f"+3161234567{n}"), plenty)
+    batch = list(stack.verifications.changes)
+    clock = iter([10_000, 0])
+    assert stack.tally(batch, [], lambda: next(clock)) == 1
+    assert {tally.sends for tally in stack.tallies.tallies.values()} == {1}
+    assert stack.tally(batch[1:], [], plenty) == 2
+    assert {tally.sends for tally in stack.tallies.tallies.values()} == {3}
+
+
+def test_tallies_out_of_reach_bring_the_batch_again() -> None:
+    stack, batch = three_deleted()
+    stack.tallies.failing = TemporarilyUnavailable()
+    stack.start(start_command(), plenty)
     with pytest.raises(TemporarilyUnavailable):
-        told.stack.tally(batch, [], plenty)
-    told.stack.counters.failing = None
-    told.stack.tally(batch, [], plenty)
-    assert told.reserved == [0]
+        stack.tally(stack.verifications.changes, [], plenty)
+    assert left(stack)[:3] == [0, 0, 0], "a credit is exact, however often it comes"
 
 
 # --------------------------------------------------------------------------------------- tallies
@@ -320,6 +388,29 @@ def test_what_was_deleted_before_the_stream_came_by_is_tallied_from_the_image_be
     assert stack.tallies.tallies[window] == Tally(2)
 
 
+def test_a_country_leaves_its_address_when_somebody_there_is_verified() -> None:
+    stack, numbers = FakeStack(), {"NL": NUMBER, "EE": "+37255501050", "US": "+12025550100"}
+    ip = Details(ip="192.0.2.1")
+    records = {
+        country: stack.start(start_command(to, country=country, details=ip), plenty).record
+        for country, to in numbers.items()
+    }
+    stack.take_stream()
+    window = sighted(records["NL"].verification).windows(identity_key())[Kind.IP_DAY]
+    assert stack.tallies.tallies[window] == Tally(3, countries=frozenset(numbers))
+    for sent, (country, record) in zip(
+        list(stack.messenger.sent), list(records.items())[:2], strict=False
+    ):
+        name = str(record.verification.id)
+        stack.verify(VerifyCommand(CLIENT.id, name, sent.code), plenty)
+        stack.take_stream()
+        assert country not in stack.tallies.tallies[window].countries
+    assert stack.tallies.tallies[window] == Tally(3, 2, countries=frozenset({"US"}))
+    stack.start(start_command(details=ip), plenty)
+    stack.take_stream()
+    assert stack.tallies.tallies[window].countries == {"NL", "US"}
+
+
 def test_an_email_is_tallied_by_its_address_alone() -> None:
     told = Told(to="ann@example.com", details=Details(ip="192.0.2.1"))
     assert told.stack.tallies.tallies == {
@@ -377,6 +468,26 @@ def test_a_budget_of_which_80_per_cent_are_spent_is_told(used: int) -> None:
     stack = FakeStack()
     stack.tally([], [budget(stack, "client_messages=100", used)], plenty)
     assert stack.telemetry.events == [("budget_nearly_spent", "client_messages", used)]
+
+
+def test_of_several_records_of_a_budget_in_a_batch_one_is_looked_at() -> None:
+    stack = FakeStack()
+    one = budget(stack, "client_messages=100", 85)
+    other = replace(one, subject="another")
+    stack.verifications.used[Charge(one.limit, b"another", 0).window_key(one.day * 86_400_000)] = 90
+    seen = [replace(one, used=n) for n in (83, 84, 85)]
+    stack.tally([], [*seen, replace(other, used=90)], plenty)
+    assert stack.telemetry.events == [
+        ("budget_nearly_spent", "client_messages", 85),
+        ("budget_nearly_spent", "client_messages", 90),
+    ]
+
+
+def test_the_fullest_shard_in_a_batch_tells_not_the_last() -> None:
+    stack = FakeStack()
+    fullest = replace(budget(stack, "client_messages=1000", 820), used=210)
+    stack.tally([], [fullest, replace(fullest, used=190)], plenty)
+    assert stack.telemetry.events == [("budget_nearly_spent", "client_messages", 82)]
 
 
 def test_a_shard_that_is_nearly_full_is_not_yet_a_budget_that_is() -> None:

@@ -99,3 +99,14 @@ def test_prices_out_of_reach_are_said_to_be_and_are_asked_for_again() -> None:
         prices(["sns"], Channel.SMS, "EE")
     dynamodb.failing = None
     assert prices(["sns"], Channel.SMS, "EE") == 700
+
+
+def test_prices_of_some_minutes_ago_are_better_than_none() -> None:
+    dynamodb, clock = FakeDynamoDb(PRICES), SettableClock()
+    prices = StoredPrices(dynamodb, "directory", clock)
+    prices(["sns"], Channel.SMS, "EE")
+    dynamodb.failing = ReadTimeoutError(endpoint_url="x")
+    clock.advance(600)
+    assert prices(["sns"], Channel.SMS, "EE") == 700
+    dynamodb.failing, dynamodb.item = None, write_prices({"sns sms EE": 800})
+    assert prices(["sns"], Channel.SMS, "EE") == 800

@@ -24,6 +24,7 @@ from verification.storage import table
 from verification.storage.counters import DynamoDbCounters
 from verification.storage.prices import StoredPrices, write_prices
 from verification.storage.tallies import DynamoDbTallies
+from verification.storage.verifications import DynamoDbVerifications
 
 from tests.fakes.counters import InMemoryCounters
 from tests.fakes.samples import make_verification
@@ -35,7 +36,7 @@ from tests.integration.conftest import Place
 
 NOW = 1_800_000_000_000
 DAY = NOW // 86_400_000
-PARALLEL = 16
+PARALLEL = 8
 
 ENGINES = ["memory", "dynamodb_local", "emulator"]
 
@@ -74,8 +75,12 @@ def on(place: Place) -> Table:
         item = client.get_item(TableName=name, Key=table.window_key(key)).get("Item")
         return int(item["used"]["N"]) if item else None
 
-    counters, tallies = DynamoDbCounters(client, name), DynamoDbTallies(client, name)
-    return Table(place.stack()._verifications, counters, tallies, used)
+    return Table(
+        DynamoDbVerifications(client, name),
+        DynamoDbCounters(client, name),
+        DynamoDbTallies(client, name),
+        used,
+    )
 
 
 @pytest.fixture(params=ENGINES)
@@ -232,6 +237,18 @@ def test_a_whole_budget_is_the_sum_of_its_shards(store: Table, written: str) -> 
     assert store.counters.whole(tomorrow).used == 0
 
 
+def test_what_a_bigger_budget_has_counted_is_in_the_smaller_one_of_the_same_day(
+    store: Table,
+) -> None:
+    name, client = LimitName.CLIENT_MESSAGES, f"shop-{secrets.token_hex(4)}"
+    for _ in range(12):
+        assert count(store, Charge(limit(name, "5000"), client.encode(), 1))
+    smaller = limit(name, "100")
+    key = Charge(smaller, client.encode(), 0).window_key(NOW)
+    whole = store.counters.whole(read_budget(key, smaller.rule, 0))
+    assert (whole.used, whole.count) == (12, 100)
+
+
 # ---------------------------------------------------------------------------------------- credits
 
 GUESSES = limit(LimitName.DESTINATION_GUESSES, "50/24h")
@@ -378,6 +395,15 @@ def test_numbers_join_their_block_and_leave_it(store: Table) -> None:
     assert read(store, block) == [Tally(4, 1)]
     store.tallies.add(block, Seen(joined={7}))
     assert read(store, block) == [Tally(4, 1, numbers=frozenset({7}))]
+
+
+def test_countries_are_cleared(store: Table) -> None:
+    address = window(Kind.IP_DAY)
+    store.tallies.add(address, Seen(sends=3, countries={"EE", "LV", "NL"}))
+    store.tallies.add(address, Seen(verified=1, countries={"LT"}, cleared={"EE", "US"}))
+    assert read(store, address) == [Tally(3, 1, frozenset({"LT", "LV", "NL"}))]
+    store.tallies.add(address, Seen(cleared={"LT", "LV", "NL"}))
+    assert read(store, address) == [Tally(3, 1)]
 
 
 def test_many_add_at_once_and_nothing_is_lost(store: Table) -> None:

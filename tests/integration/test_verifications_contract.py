@@ -233,6 +233,26 @@ def test_an_amount_over_the_whole_limit_is_refused_at_once(verifications: Verifi
         verifications.create(make(), None, [charge("3/1h", 4, secrets.token_bytes(16))], remaining)
 
 
+def test_a_replay_outranks_a_limit_that_was_made_smaller_since(
+    verifications: Verifications,
+) -> None:
+    first, subject = make(), secrets.token_bytes(16)
+    assert verifications.create(first, None, [charge("9/1h", 4, subject)], remaining) is None
+    smaller = charge("3/1h", 4, subject)
+    assert verifications.create(first, None, [smaller], remaining) == first
+    with pytest.raises(LimitExceeded):
+        verifications.create(make(), None, [smaller], remaining)
+
+
+def test_what_was_counted_stays_when_a_limit_is_changed(verifications: Verifications) -> None:
+    subject = secrets.token_bytes(16)
+    for _ in range(3):
+        assert verifications.create(make(), None, [charge("5/1h", 1, subject)], remaining) is None
+    with pytest.raises(LimitExceeded):
+        verifications.create(make(), None, [charge("3/60m", 1, subject)], remaining)
+    assert verifications.create(make(), None, [charge("4/1h", 1, subject)], remaining) is None
+
+
 def test_a_guess_is_answered_with_all_that_stands_on_the_verification(
     verifications: Verifications,
 ) -> None:

@@ -47,7 +47,7 @@ def test_a_number_is_written_in_e164(
         ("+12025550100", "fixed_line_or_mobile"),
         ("+18005550100", "toll_free"),
         ("+449001234567", "premium_rate"),
-        ("+3908480123456", "shared_cost"),
+        ("+39848123456", "shared_cost"),
         ("+445612345678", "voip"),
         ("+883510000000", "voip"),  # of no country
         ("+447012345678", "personal_number"),

@@ -1,6 +1,8 @@
 """The queue's looks: lost sends are finished, automatic ones made once, duplicates do nothing."""
 
 import pytest
+from verification.domain.limits import Charge, LimitName, parse_all_limits
+from verification.domain.policy import Profile
 from verification.domain.verification import Delivery, Outcome, Record
 from verification.errors import (
     NotFound,
@@ -478,5 +480,65 @@ def test_a_code_whose_key_was_dropped_too_early_cannot_be_sent() -> None:
     watched.stack.clock.advance(15)
     watched.stack.code_keys.keys.clear()
     with pytest.raises(LookupError, match="key id a"):
+        watched.look()
+    assert watched.codes == []
+
+
+# ------------------------------------------------------------------------------- whose it is
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "automatic"])
+def test_nothing_more_is_sent_for_a_client_that_is_gone_or_shut_out(lost: bool) -> None:
+    watched = Watched(lost=lost, resend_after=60)
+    sent = len(watched.codes)
+    watched.stack.profiles.of["shop"] = None
+    used = dict(watched.stack.verifications.used)
+    watched.run(600)
+    assert len(watched.codes) == sent
+    assert watched.stack.verifications.used == used
+    assert watched.record.verification.sends == 1
+
+
+def test_a_client_that_is_let_in_again_has_its_sends_finished() -> None:
+    watched = Watched(resend_after=60)
+    watched.stack.profiles.of["shop"] = None
+    watched.stack.clock.advance(60)
+    watched.look()
+    assert len(watched.codes) == 1
+    del watched.stack.profiles.of["shop"]
+    watched.look()
+    assert len(watched.codes) == 2
+
+
+def test_what_a_key_for_tests_started_is_finished_whoever_is_gone() -> None:
+    stack = FakeStack()
+    command = start_command(test_code="4711", resend_after=15)
+    record = stack.start(command, plenty).record
+    stack.profiles.of["shop"] = None
+    stack.clock.advance(30)
+    stack.look_after(record.verification.token, record.verification.sent_at, 0, plenty)
+    found = stack.verifications.read(record.verification.token)
+    assert found and found.verification.sends == 2
+    assert stack.verifications.used == {}
+    assert stack.messenger.sent == []
+
+
+def test_a_send_by_itself_counts_against_the_limits_of_its_client() -> None:
+    watched = Watched(resend_after=60, max_sends=5)
+    own = parse_all_limits("client_messages=1")
+    watched.stack.profiles.of["shop"] = Profile("Shop", limits=own)
+    used, now = watched.stack.verifications.used, watched.stack.clock.now
+    used[Charge(own.of(LimitName.CLIENT_MESSAGES)[0], b"shop", 1).window_key(now)] = 1
+    watched.run(600)
+    assert len(watched.codes) == 1
+    warned = [event[1] for event in watched.stack.telemetry.events if event[0] == "warn"]
+    assert warned == ["automatic_send_over_limit"]
+
+
+def test_while_nobody_knows_whose_it_is_the_message_comes_back() -> None:
+    watched = Watched(lost=True)
+    watched.stack.profiles.failing = TemporarilyUnavailable()
+    watched.stack.clock.advance(20)
+    with pytest.raises(TemporarilyUnavailable):
         watched.look()
     assert watched.codes == []

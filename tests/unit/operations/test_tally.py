@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from verification.domain.guard import Kind, Mode, Seen, Tally, Window
+from verification.domain.guard import Kind, Mode, Seen, Suspicion, Tally, Window
 from verification.domain.limits import Budget, Charge, LimitName, parse_all_limits
 from verification.domain.verification import OWN_APP, Details, Status
 from verification.errors import LimitExceeded, SuspectedFraud, TemporarilyUnavailable
@@ -440,8 +440,10 @@ def test_from_the_stream_to_the_guard() -> None:
     for number in numbers[:20]:
         stack.start(start_command(number), plenty)
         stack.take_stream()
-    with pytest.raises(SuspectedFraud, match="country_day"):
+    with pytest.raises(SuspectedFraud):
         stack.start(start_command(numbers[20]), plenty)
+    found = (Suspicion.COUNTRY_DAY, Suspicion.COUNTRY_HOUR)
+    assert stack.telemetry.events[-1] == ("suspected", found, True)
 
 
 # --------------------------------------------------------------------------------------- budgets

@@ -60,14 +60,13 @@ class DynamoDbErasure:
             TemporarilyUnavailable: the table is out of reach; it is still found, then.
         """
         verifications = message_ids = 0
-        keys = (table.verification_key(token), table.details_key(token))
-        deletes = [{"Delete": {"TableName": self._table, "Key": key}} for key in keys]
+        own = table.verification_key(token)
         # A send that is under way just now may write down its outcome once more.
-        while items := [*self._partition(table.verification_key(token), whole=True)]:
+        while items := [*self._partition(own, whole=True)]:
             # First, since without the rest nobody would find them.
             message_ids += sum(self._delete_message(key, token) for key in _message_keys(items))
-            verifications += any(item["sk"] == keys[0]["sk"] for item in items)
-            self._writer.transact(deletes, remaining, room=0)
+            self._writer.transact([*map(self._delete, items)], remaining, room=0)
+            verifications += any(item["sk"] == own["sk"] for item in items)
         return Erased(verifications, message_ids)
 
     def erase_sandbox(self, to: str) -> int:
@@ -78,6 +77,10 @@ class DynamoDbErasure:
                 self._client.delete_item(TableName=self._table, Key=key)
             erased += 1
         return erased
+
+    def _delete(self, item: table.Item) -> dict[str, Any]:
+        key = {"pk": item["pk"], "sk": item["sk"]}
+        return {"Delete": {"TableName": self._table, "Key": key}}
 
     def _delete_message(self, key: table.Item, token: str) -> bool:
         try:

@@ -180,7 +180,8 @@ def test_a_client_may_do_what_its_scopes_say(operator: Operator) -> None:
     assert operator.runs("list")[0]["scopes"] == ["lookup"]
     operator.runs("allow", client_id, "--any-sender")
     assert scopes(operator, client_id) == ("lookup",)
-    operator.runs("allow", client_id, "--all-scopes")
+    allowed = operator.runs("allow", client_id, "--all-scopes")
+    assert allowed == {"client_id": client_id, "scopes": [*Scope]}
     assert scopes(operator, client_id) == tuple(Scope)
 
 

@@ -228,8 +228,10 @@ def left(stack: FakeStack) -> list[int]:
     return [n for key, n in stack.verifications.used.items() if "guesses" in key]
 
 
-def failing_after(stack: FakeStack, credits: int, error: Exception) -> None:
-    """From then on a credit fails."""
+def fail_after(
+    stack: FakeStack, credits: int, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let so many credits be made, and no more."""
     give_back = stack.counters.give_back
 
     def counted(*arguments: Any) -> None:
@@ -239,25 +241,26 @@ def failing_after(stack: FakeStack, credits: int, error: Exception) -> None:
         credits -= 1
         give_back(*arguments)
 
-    stack.counters.give_back = counted  # type: ignore[method-assign]  # then as before, or not
+    monkeypatch.setattr(stack.counters, "give_back", counted)
 
 
 @pytest.mark.parametrize("credits", [0, 1, 2])
-def test_a_table_out_of_reach_ends_the_batch_there_and_the_rest_comes_again(credits: int) -> None:
+def test_a_table_out_of_reach_ends_the_batch_there_and_the_rest_comes_again(
+    credits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stack, batch = three_deleted()
-    give_back = stack.counters.give_back
-    failing_after(stack, credits, TemporarilyUnavailable())
-    assert stack.tally(batch, [], plenty) == credits
+    with monkeypatch.context() as patched:
+        fail_after(stack, credits, TemporarilyUnavailable(), patched)
+        assert stack.tally(batch, [], plenty) == credits
     assert left(stack) == [0] * credits + [5] * (3 - credits)
     assert stack.telemetry.events[-1] == ("warn", "credit_postponed", {})
-    stack.counters.give_back = give_back  # type: ignore[method-assign]
     assert stack.tally(batch[credits:], [], plenty) == 3 - credits
     assert left(stack) == [0, 0, 0]
 
 
-def test_a_credit_that_can_never_be_made_holds_up_nobody() -> None:
+def test_a_credit_that_can_never_be_made_holds_up_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     stack, batch = three_deleted()
-    failing_after(stack, 1, ValueError("a transaction was refused"))
+    fail_after(stack, 1, ValueError("a transaction was refused"), monkeypatch)
     assert stack.tally(batch, [], plenty) == 3
     assert stack.telemetry.events[-2:] == [("crashed", "credit_failed", ValueError)] * 2
 
@@ -328,7 +331,7 @@ def test_a_send_counts_where_its_verification_started() -> None:
     assert len(told.stack.tallies.tallies) == 3
 
 
-def test_a_batch_is_one_write_for_each_window() -> None:
+def test_a_batch_is_one_write_for_each_window(monkeypatch: pytest.MonkeyPatch) -> None:
     stack, writes = FakeStack(), []
     add = stack.tallies.add
 
@@ -336,7 +339,7 @@ def test_a_batch_is_one_write_for_each_window() -> None:
         writes.append(window.kind)
         add(window, seen)
 
-    stack.tallies.add = counting  # type: ignore[method-assign]  # counts, and does the same
+    monkeypatch.setattr(stack.tallies, "add", counting)
     for n in range(10):
         stack.start(start_command(f"+3161234560{n}"), plenty)
     stack.take_stream()

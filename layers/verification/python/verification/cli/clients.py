@@ -24,10 +24,11 @@ from ..storage.directory import (
     write_secret,
     write_words,
 )
-from ..storage.writes import Writer
 from .shared import (
+    Changes,
     CommandError,
     Commands,
+    changed_meanwhile,
     dynamodb,
     find_client,
     is_client,
@@ -37,6 +38,7 @@ from .shared import (
     scan,
     seconds,
     table_name,
+    write_changes,
 )
 
 SECRET_BYTES = 32
@@ -131,18 +133,12 @@ def _change(
 ) -> None:
     name = table_name(arguments)
     item = find_client(name, arguments.client)
-    done = Writer(dynamodb(), name).update_if(
-        table.client_key(arguments.client),
-        UpdateExpression="SET secrets = :new, disabled = :disabled",
-        ConditionExpression="secrets = :seen",
-        ExpressionAttributeValues={
-            ":new": {"L": [write_secret(secret) for secret in change(item)]},
-            ":seen": item["secrets"],
-            ":disabled": {"BOOL": disabled},
-        },
-    )
-    if not done:
-        raise CommandError("Somebody else changed this client just now; try again.")
+    changes: Changes = {
+        "secrets": {"L": [write_secret(secret) for secret in change(item)]},
+        "disabled": {"BOOL": disabled},
+    }
+    if not write_changes(name, arguments.client, changes, item):
+        raise changed_meanwhile()
 
 
 def allow(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -152,21 +148,17 @@ def allow(arguments: argparse.Namespace) -> dict[str, Any]:
         "senders": arguments.sender,
         "scopes": arguments.scope,
     }
-    changed = {name: values for name, values in lists.items() if values is not None}
+    changed = {name: words for name, words in lists.items() if words is not None}
     if not changed:
         raise CommandError(
             "Say what: --network, --any-network, --sender, --any-sender, --scope or --all-scopes."
         )
-    done = Writer(dynamodb(), table_name(arguments)).update_if(
-        table.client_key(arguments.client),
-        UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in changed),
-        ConditionExpression="attribute_exists(pk)",
-        ExpressionAttributeValues={
-            f":{name}": write_words(values) for name, values in changed.items()
-        },
-    )
-    if not done:
+    # Without a list there are no bounds.
+    changes = {name: write_words(words) if words else None for name, words in changed.items()}
+    if not write_changes(table_name(arguments), arguments.client, changes):
         raise no_client(arguments.client)
+    if changed.get("scopes") == []:
+        changed["scopes"] = [*Scope]
     return {"client_id": arguments.client, **changed}
 
 

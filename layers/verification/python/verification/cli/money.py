@@ -5,12 +5,19 @@ import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from ..catalogue import CLASSES
-from ..domain.limits import COSTS, UNITS_OF_MONEY, Budget, LimitName, Limits, parse_all_limits
+from ..domain.limits import (
+    COSTS,
+    UNITS_OF_MONEY,
+    Budget,
+    LimitName,
+    Limits,
+    parse_all_limits,
+    read_money,
+)
 from ..domain.verification import Channel
 from ..storage import table
 from ..storage.counters import DynamoDbCounters
@@ -32,7 +39,6 @@ from .shared import (
 )
 
 _COLUMNS = ["provider", "channel", "country", "price"]
-_PRICE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,4})?")
 _WEBHOOK = re.compile(r"webhook-[a-z0-9-]+")
 _COSTS_NOTHING = "sandbox"
 _DAY = 86_400_000  # milliseconds
@@ -101,7 +107,7 @@ def _read_row(line: str) -> list[str]:
 def _read_price(row: Sequence[str]) -> tuple[str, int]:
     """The name of a price, and the price in UNITS_OF_MONEY."""
     if len(row) != len(_COLUMNS):
-        raise ValueError(f"expected {','.join(_COLUMNS)}, such as sns,sms,EE,0.0425")
+        raise ValueError(f"expected {','.join(_COLUMNS)}, such as sns,sms,EE,0.0325")
     provider, channel, country, price = row
     if provider not in CLASSES and not _WEBHOOK.fullmatch(provider):
         raise ValueError(f"there is no provider '{provider}'")
@@ -113,9 +119,7 @@ def _read_price(row: Sequence[str]) -> tuple[str, int]:
             if channel == Channel.EMAIL
             else f"'{country}' is not a country such as EE, or {ELSEWHERE} for all others"
         )
-    if not _PRICE.fullmatch(price):
-        raise ValueError(f"'{price}' is not an amount of money such as 0.0425")
-    return price_name(provider, channel, country), int(Decimal(price) * UNITS_OF_MONEY)
+    return price_name(provider, channel, country), read_money(price)
 
 
 def show_budgets(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -159,7 +163,8 @@ def _show(budget: Budget) -> dict[str, Any]:
 
 
 def _money(units: int) -> str:
-    return f"{Decimal(units) / UNITS_OF_MONEY:.4f}"
+    whole, part = divmod(units, UNITS_OF_MONEY)
+    return f"{whole}.{part:04d}"
 
 
 def add_commands(commands: Commands) -> None:

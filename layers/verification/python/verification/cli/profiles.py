@@ -15,24 +15,22 @@ from ..domain.verification import Channel
 from ..errors import InvalidFields
 from ..storage import table
 from ..storage.directory import write_words
-from ..storage.writes import Writer
 from .shared import (
+    Changes,
     CommandError,
     Commands,
+    changed_meanwhile,
     country,
-    dynamodb,
     find_client,
     read_record,
     table_name,
+    write_changes,
 )
 
 _OF_STACK = "stack"
 _STACKS_OWN = (LimitName.STACK_MESSAGES, LimitName.STACK_COST)
 # A request may bring the brand of a service: the longest there is, in the most bytes.
 _WORST_BRAND = "\U0001f600" * MAX_BRAND
-
-# An attribute's new value, or None: it goes, and the stack's holds.
-type Changes = dict[str, dict[str, Any] | None]
 
 
 def change_profile(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -43,35 +41,9 @@ def change_profile(arguments: argparse.Namespace) -> dict[str, Any]:
     changes |= _choices(arguments)
     new = {key: value for key, value in (item | changes).items() if value is not None}
     shown = _show(new)  # before it is written: what cannot be read must not be there
-    if changes:
-        _write(name, item, changes)
+    if changes and not write_changes(name, arguments.client, changes, item):
+        raise changed_meanwhile()
     return shown
-
-
-def _write(name: str, seen: table.Item, changes: Changes) -> None:
-    names = {f"#{attribute}": attribute for attribute in changes}
-    conditions, values, put, gone = ["attribute_exists(pk)"], {}, [], []
-    for attribute, value in changes.items():
-        if attribute in seen:
-            conditions.append(f"#{attribute} = :seen_{attribute}")
-            values[f":seen_{attribute}"] = seen[attribute]
-        else:
-            conditions.append(f"attribute_not_exists(#{attribute})")
-        if value is None:
-            gone.append(f"#{attribute}")
-        else:
-            put.append(f"#{attribute} = :{attribute}")
-            values[f":{attribute}"] = value
-    parts = [f"{word} {', '.join(what)}" for word, what in (("SET", put), ("REMOVE", gone)) if what]
-    done = Writer(dynamodb(), name).update_if(
-        {"pk": seen["pk"], "sk": seen["sk"]},
-        UpdateExpression=" ".join(parts),
-        ConditionExpression=" AND ".join(conditions),
-        ExpressionAttributeNames=names,
-        **({"ExpressionAttributeValues": values} if values else {}),
-    )
-    if not done:
-        raise CommandError("Somebody else changed this client just now; try again.")
 
 
 def _show(item: table.Item) -> dict[str, Any]:

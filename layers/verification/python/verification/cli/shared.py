@@ -17,12 +17,17 @@ from ..settings import Settings
 from ..storage import table
 from ..storage.directory import ClientRecord, read_client
 from ..storage.secrets import StoredIdentityKey
+from ..storage.writes import Writer
 
 DEFAULT_STACK = "serverless-verify"
 
 
 class CommandError(Exception):
     """What the operator asked for cannot be done; the message says why."""
+
+
+# Of a client's item: each attribute's new value, or None where it goes.
+type Changes = dict[str, dict[str, Any] | None]
 
 
 class Commands:
@@ -142,8 +147,46 @@ def find_client(name: str, client_id: str) -> table.Item:
     return found
 
 
+def write_changes(
+    name: str, client_id: str, changes: Changes, seen: table.Item | None = None
+) -> bool:
+    """Change a client in one write.
+
+    Args:
+        name: of the directory table.
+        seen: its item as it was read; what is changed must still be so.
+
+    Returns:
+        Whether it was there, and as it was seen.
+    """
+    conditions, values, put, gone = ["attribute_exists(pk)"], {}, [], []
+    for attribute, value in changes.items():
+        if value is None:
+            gone.append(f"#{attribute}")
+        else:
+            put.append(f"#{attribute} = :{attribute}")
+            values[f":{attribute}"] = value
+        if seen and attribute in seen:
+            conditions.append(f"#{attribute} = :seen_{attribute}")
+            values[f":seen_{attribute}"] = seen[attribute]
+        elif seen:
+            conditions.append(f"attribute_not_exists(#{attribute})")
+    parts = [f"{word} {', '.join(what)}" for word, what in (("SET", put), ("REMOVE", gone)) if what]
+    return Writer(dynamodb(), name).update_if(
+        table.client_key(client_id),
+        UpdateExpression=" ".join(parts),
+        ConditionExpression=" AND ".join(conditions),
+        ExpressionAttributeNames={f"#{attribute}": attribute for attribute in changes},
+        **({"ExpressionAttributeValues": values} if values else {}),
+    )
+
+
 def no_client(client_id: str) -> CommandError:
     return CommandError(f"There is no client {client_id}.")
+
+
+def changed_meanwhile() -> CommandError:
+    return CommandError("Somebody else changed this client just now; try again.")
 
 
 def is_client(item: table.Item) -> bool:

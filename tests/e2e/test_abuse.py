@@ -203,8 +203,10 @@ def limits_of_stack(stack: Stack, **rules: str) -> Iterator[None]:
         limits = re.sub(rf"\b{name}=[^;]*", f"{name}={rule}", limits)
     changed = {"Variables": before | {"LIMITS": limits}}
     client.update_function_configuration(FunctionName=arn, Environment=changed)
-    yield
-    client.update_function_configuration(FunctionName=arn, Environment={"Variables": before})
+    try:
+        yield
+    finally:
+        client.update_function_configuration(FunctionName=arn, Environment={"Variables": before})
 
 
 # ------------------------------------------------------------------------------- Guesses given back

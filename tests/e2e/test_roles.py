@@ -22,6 +22,7 @@ from tests.local.stack import Answer, Credentials, Stack
 NOT_SHOWN = {
     # The emulator takes from queues and streams whatever the role, and keeps what failed.
     "TakeFromQueue",
+    "FindStream",
     "TakeFromStream",
     "KeepWhatFailed",
     # These services are not in the emulator: vendors.py has no roles.

@@ -11,8 +11,10 @@ import pytest
 import requests
 from botocore.session import get_session
 from verification import aws
+from verification.storage.directory import ClientRecord, write_client
 from verification.wiring import Stack
 
+from tests.integration.commands import CLIENT
 from tests.integration.vendor import Vendor
 from tests.template.loading import load_template
 
@@ -120,6 +122,8 @@ def prepare(emulator: str, vendor: Vendor) -> Callable[[str], dict[str, str]]:
         dynamodb = client("dynamodb", dynamodb_url)
         create_table(dynamodb, "SessionsTable", environ["SESSIONS_TABLE"])
         create_table(dynamodb, "DirectoryTable", environ["DIRECTORY_TABLE"])
+        client_item = write_client(ClientRecord(CLIENT, ()), "Tests", 0)
+        dynamodb.put_item(TableName=environ["DIRECTORY_TABLE"], Item=client_item)
         for secret, values in (
             ("CODE_KEYS_SECRET", {"newest": "a", "a": "a-code-key-" * 6}),
             ("IDENTITY_KEY_SECRET", {"key": "an-identity-key-" * 4}),

@@ -218,7 +218,8 @@ def test_any_limits_that_are_taken_are_understood_or_refused_by_name(text: str) 
     try:
         assert Settings(variables("StartFunction", CountryLimits=text)).limits.rules
     except ConfigurationError as error:
-        assert re.search("^LIMITS: '?country_sends.* (twice|its window|as 5/10m)[.]$", str(error))
+        words = "'?country_sends.* (twice|its window|as 5/10m)|'XX' is not a country"
+        assert re.search(f"^LIMITS: ({words})[.]$", str(error))
 
 
 @pytest.mark.parametrize("text", TAKEN["Countries"])

@@ -114,6 +114,7 @@ ALLOWED = {
         "dynamodb:DescribeStream SessionsTable",
         "dynamodb:GetRecords SessionsTable",
         "dynamodb:GetShardIterator SessionsTable",
+        "dynamodb:ListStreams ${SessionsTable.Arn}/stream/*",
         "dynamodb:UpdateItem SessionsTable",
         "secretsmanager:GetSecretValue IdentityKeySecret",
         "sqs:SendMessage TallyDeadLetterQueue",

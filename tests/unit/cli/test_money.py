@@ -80,9 +80,10 @@ def test_providers_of_the_routes_that_have_no_price_are_named(
     operator: Operator, file: Path
 ) -> None:
     operator.stacks.parameters["Routes"] = (
-        "sms=sns,aws-sms; sms:EE=messente,webhook; voice=sandbox,aws-voice; email=ses"
+        "sms=sns,aws-sms; sms:EE=messente,webhook; viber=messente; "
+        "voice=sandbox,aws-voice; email=ses"
     )
-    missing = ["aws-sms sms", "aws-voice voice", "webhook sms"]
+    missing = ["aws-sms sms", "aws-voice voice", "messente viber", "webhook sms"]
     assert operator.runs("prices", "put", str(file))["without_prices"] == missing
     assert operator.runs("prices", "show")["without_prices"] == missing
 

@@ -24,6 +24,9 @@ UNITS_OF_MONEY = 10_000  # in one of the currency: a message costs a cent or les
 _USUAL_PRICE = 500  # of these, for one message
 
 
+MAX_RULES = 8  # of one name: all that a start counts on goes into one transaction of 100 items
+
+
 class LimitName(StrEnum):
     """What is counted, as callers see it in a 429."""
 
@@ -239,7 +242,8 @@ def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
         text: one rule or several, parted by spaces.
 
     Raises:
-        LimitGrammarError: a rule is not `n/window`, is the second for its window, or has a zero.
+        LimitGrammarError: a rule is not `n/window`, is the second for its window, or has a zero; or
+            there are more than MAX_RULES.
     """
     limits: list[Limit] = []
     for found in re.finditer(r"\S+", text):
@@ -258,8 +262,8 @@ def parse_limits(name: str, text: str) -> tuple[Limit, ...]:
                 f"{name}: '{word}' at character {found.start() + 1} is the second for its window"
             )
         limits.append(Limit(name, word, count, window))
-    if not limits:
-        raise LimitGrammarError(f"{name}: expected one limit or more, such as 5/10m 10/24h")
+    if not 1 <= len(limits) <= MAX_RULES:
+        raise LimitGrammarError(f"{name}: expected 1 to {MAX_RULES} limits, such as 5/10m 10/24h")
     return tuple(limits)
 
 

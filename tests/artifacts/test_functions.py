@@ -122,9 +122,9 @@ def test_there_are_functions() -> None:
 
 @pytest.fixture
 def aws(httpserver: HTTPServer) -> str:
-    """The URL of an AWS that denies everything: what a function proves at INIT asks for it."""
-    denied = {"__type": "AccessDeniedException"}
-    httpserver.expect_request(re.compile(".*")).respond_with_json(denied, status=400)
+    """The URL of an AWS that understands nothing, and is there: a function asks for it at INIT."""
+    refused = {"__type": "ValidationException"}
+    httpserver.expect_request(re.compile(".*")).respond_with_json(refused, status=400)
     return httpserver.url_for("")
 
 

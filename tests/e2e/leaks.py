@@ -74,11 +74,15 @@ def leaks(lines: Iterable[str], secrets: Set[str]) -> dict[str, str]:
     lines = list(lines)
     alone = numbers(lines)
     found = {secret: alone[secret] for secret in secrets & alone.keys()}
-    for read, searched in (
-        (_plain, {secret for secret in secrets if secret.isdigit() and len(secret) >= _LONG}),
-        (unquote, {secret for secret in secrets if not secret.isdigit()}),
+    digits = {secret for secret in secrets if secret.isdigit() and len(secret) >= _LONG}
+    words = {secret for secret in secrets if not secret.isdigit()}
+    addresses = {secret for secret in words if "@" in secret}
+    for read, has, searched in (  # thousands of secrets, so in no more lines than need be
+        (_plain, rf"\d{{{_LONG}}}", digits),
+        (unquote, "@", addresses),
+        (unquote, "", words - addresses),
     ):
-        text = "\n".join(map(read, lines))
+        text = "\n".join(line for line in map(read, lines) if re.search(has, line))
         for secret in searched:
             if secret in text:
                 found[secret] = next(line for line in lines if secret in read(line))

@@ -253,3 +253,50 @@ def test_the_running_stack_is_as_its_document_says(
     every = {f"{method} {path}" for method, path, _ in operations()}
     assert every - outcome.done == TAKES_A_RIGHT_CODE
     assert outcome.answers.statuses.total() >= scale(3_000, 60_000)
+
+
+# ------------------------------------------------------- taking note of answers sees what it must
+
+SENT = [("+31641234567", "481516 is your code"), ("ann@example.net", "Code: 2342")]
+ID, OTHER = "a" * 27, "b" * 27
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "told"),
+    [
+        ("/v1/verifications", '{"id": "%s", "to": "+31641234567", "x": "481516"}', {"481516": ID}),
+        (
+            "/verify",
+            '{"id": "%s", "recipient": 31641234567, "body": "Your 481516!"}',
+            {"481516": ID},
+        ),
+        ("/v1/verifications", '{"id": "%s", "to": "ann@example.net", "x": 2342}', {"2342": ID}),
+        ("/v1/verifications", '{"id": "%s", "to": "+31641234567", "x": "2342"}', {}),
+        ("/v1/verifications", '{"id": "%s", "to": "+31641234567", "x": "1481516"}', {}),
+        ("/v1/verifications?481516", '{"id": "%s", "to": "+31641234567", "x": "481516"}', {}),
+    ],
+)
+def test_a_code_in_an_answer_is_seen(asked: str, said: str, told: dict[str, str]) -> None:
+    answers = Answers(frozenset())
+    answers.note("any", asked, 200, (said % ID).encode())
+    answers.note("any", "/", 200, f'{{"id": "{OTHER}", "to": "+31600000000"}}'.encode())
+    assert answers.codes_told(SENT) == told
+
+
+def test_a_code_in_an_error_about_a_verification_is_seen() -> None:
+    answers = Answers(frozenset())
+    answers.note(
+        "any", "/v1/verifications", 201, f'{{"id": "{ID}", "to": "+31641234567"}}'.encode()
+    )
+    answers.note("any", f"/v1/verifications/{ID}/verify", 422, b'{"detail": "it was 481516"}')
+    assert answers.codes_told(SENT) == {"481516": ID}
+
+
+def test_a_secret_and_a_seed_in_an_answer_are_seen() -> None:
+    answers = Answers(frozenset({"a-secret"}))
+    answers.note("apps", "/totp", 201, b'{"otpauth_url": "otpauth://x?secret=A"}')
+    answers.note("any", "/?key=a-secret", 200, b'"a-secret"')
+    assert answers.seen == {}
+    answers.note("any", "/", 200, b'"otpauth://x?secret=A"')
+    answers.note("any", "/", 200, b'"a-secret"')
+    assert answers.seen.keys() == {"a seed", "a-secret"}

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from verification.domain.limits import (
     BUDGETS,
     COSTS,
+    MAX_RULES,
     Budget,
     Charge,
     Limit,
@@ -67,6 +68,15 @@ def test_what_is_no_limit_is_refused_and_says_where(text: str, says: str) -> Non
         parse_limits("sends", text)
     assert str(refused.value).startswith("sends: ")
     assert says in str(refused.value)
+
+
+def test_a_name_has_so_many_limits_that_a_start_fits_into_one_transaction() -> None:
+    most = " ".join(f"5/{n}h" for n in range(1, MAX_RULES + 1))
+    assert len(parse_limits("sends", most)) == MAX_RULES
+    with pytest.raises(LimitGrammarError, match="^sends: expected 1 to 8 limits"):
+        parse_limits("sends", f"{most} 5/1m")
+    rules = {name: 1 if name in BUDGETS else MAX_RULES for name in LimitName}
+    assert sum(rules.values()) + 2 <= 100, "with the verification and its details"
 
 
 def test_a_limit_is_named_as_callers_see_it() -> None:

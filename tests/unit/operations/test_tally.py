@@ -201,6 +201,15 @@ def test_the_item_before_an_older_life_pays_for_nothing() -> None:
     stack.counters.failing = AssertionError("credited")
     canceled = make_verification(status=Status.CANCELED, attempts=1)
     stack.tally([Change(older, canceled)], [], plenty)
+    assert stack.telemetry.events == []
+
+
+def test_what_was_credited_is_not_even_tried_again() -> None:
+    stack = FakeStack()
+    credited = make_verification(status=Status.CANCELED, paid="a window", credited=True)
+    stack.counters.failing = AssertionError("credited")
+    stack.tally([Change(replace(credited, credited=False), credited)], [], plenty)
+    assert stack.telemetry.events == []
 
 
 def test_a_deletion_by_ttl_tells_nothing() -> None:
@@ -208,6 +217,7 @@ def test_a_deletion_by_ttl_tells_nothing() -> None:
     stack.counters.failing = AssertionError("credited")
     stack.tally([Change(make_verification(paid="x", to=NUMBER), None)], [], plenty)
     assert stack.tallies.tallies == {}
+    assert stack.telemetry.events == []
 
 
 # ------------------------------------------------------------------ what cannot be taken just now

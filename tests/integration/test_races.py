@@ -1,11 +1,14 @@
 """Many callers at the same moment: the condition decides, nobody slips past it."""
 
+import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from verification.domain.verification import Reason
+import pytest
+from verification.domain.verification import Reason, Status
 from verification.wiring import Stack
 
+from tests.figures import Figure, Scale
 from tests.integration.commands import (
     CLIENT,
     a_key,
@@ -22,10 +25,16 @@ from tests.integration.conftest import Place
 PARALLEL = 32
 
 
-def started(place: Place, **changes: int) -> tuple[Stack, str, str]:
-    stack, to = place.stack(), a_number()
-    record = stack.start()(start_command(to, **changes), remaining).record
-    return stack, str(record.verification.id), code_in(place.texts_to(to)[0])
+def begin(place: Place, stack: Stack) -> tuple[str, str]:
+    """A verification and its code."""
+    to = a_number()
+    record = stack.start()(start_command(to), remaining).record
+    return str(record.verification.id), code_in(place.texts_to(to)[0])
+
+
+def started(place: Place) -> tuple[Stack, str, str]:
+    stack = place.stack()
+    return stack, *begin(place, stack)
 
 
 def test_of_200_wrong_guesses_at_once_max_attempts_are_evaluated(place: Place) -> None:
@@ -62,6 +71,42 @@ def test_of_a_race_between_right_and_wrong_at_most_one_wins_and_attempts_hold(
     counted = [v for v, verdict in answers if verdict.valid or verdict.reason == Reason.INCORRECT]
     assert len(counted) <= 5
     assert sum(verdict.valid for _, verdict in answers) <= 1
+
+
+@pytest.mark.soak
+def test_of_200_guesses_at_once_at_each_of_many_verifications_5_count_and_one_wins(
+    real_place: Place, figure: Figure, scale: Scale
+) -> None:
+    stack, many = real_place.stack(), scale(50, 500)
+    verify, lookup = stack.verify(), stack.lookup()
+    ends: Counter[Status] = Counter()
+    evaluated: Counter[int] = Counter()
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for n in range(many):
+            verification_id, code = begin(real_place, stack)
+            rights = 0 if n % 5 == 0 else 50  # one guess in four, but for every fifth verification
+            typed = [code] * rights + [wrong(code, k) for k in range(1, 201 - rights)]
+            random.shuffle(typed)
+            commands = [guess_command(verification_id, guess) for guess in typed]
+            answers = pool.map(lambda command: verify(command, remaining)[1], commands)
+            verdicts = list(zip(typed, answers, strict=True))
+            counted = [(t, v) for t, v in verdicts if v.valid or v.reason == Reason.INCORRECT]
+            assert all(verdict.valid == (guess == code) for guess, verdict in counted)
+            record = lookup.one(CLIENT.id, verification_id)
+            assert record.verification.attempts == len(counted) <= 5
+            verified = sum(verdict.valid for _, verdict in counted)
+            assert verified <= 1
+            end = record.verification.status_at(record.verification.created_at)
+            assert end == (Status.VERIFIED if verified else Status.FAILED)
+            assert verified or len(counted) == 5
+            assert rights or not verified
+            ends[end] += 1
+            evaluated[len(counted)] += 1
+    figure(
+        f"200 guesses at once at each of {many} verifications, {PARALLEL} threads",
+        f"at most {max(evaluated)} evaluated each, {ends[Status.VERIFIED]} verified once, "
+        f"{ends[Status.FAILED]} used up by wrong ones",
+    )
 
 
 def test_of_50_starts_with_one_idempotency_key_one_sends(place: Place) -> None:

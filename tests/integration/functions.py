@@ -198,8 +198,8 @@ class Functions:
 
     def look(self, body: str, seconds: float = SECONDS) -> bool:
         """Hand over one message of the queue, now; whether it is done with."""
-        failed = self.handler("resend")(batch(body), Context(seconds))["batchItemFailures"]
-        return failed == []
+        answer = self.handler("resend")(batch(body), Context(seconds))
+        return not answer["batchItemFailures"]
 
     def look_in_time(self, body: str, seconds: float = SECONDS, after: float = LOOK_AFTER) -> bool:
         """The same `after` seconds from the claim: when it is over, whoever made it."""

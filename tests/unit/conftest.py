@@ -3,7 +3,12 @@
 import os
 
 import pytest
+from hypothesis import settings
 from pytest_socket import disable_socket
+
+# No test asserts a duration: a machine is busy now and then.
+settings.register_profile("unit", deadline=None)
+settings.load_profile("unit")
 
 
 def pytest_runtest_setup() -> None:

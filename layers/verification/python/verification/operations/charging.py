@@ -90,9 +90,9 @@ class Charging:
         ]
         if costs:
             # When nobody takes it on this channel, the same send goes on to the next.
+            channels = {channel, *(verification.fallback if verification.channels else ())}
             prices = (
-                self.prices(self.route.names(one, to, country), one, country)
-                for one in {channel, *verification.fallback}
+                self.prices(self.route.names(one, to, country), one, country) for one in channels
             )
             price = max(prices)
             yield from (Charge(one.limit, one.subject, price) for one in costs if price)

@@ -42,8 +42,9 @@ class Tally:
         taken = self._credit_all(changes, remaining)
         for window, seen in self._seen(changes[:taken]).items():
             self.tallies.add(window, seen)
-        # Of each budget the last one knows the most.
-        for budget in {(b.limit.name, b.subject, b.day): b for b in budgets}.values():
+        # Of each budget the fullest shard tells the most.
+        fullest = sorted(budgets, key=lambda budget: budget.percent)
+        for budget in {(b.limit.name, b.subject, b.day): b for b in fullest}.values():
             self._watch(budget)
         return taken
 
@@ -95,11 +96,9 @@ class Tally:
             seen.sends += sends
             seen.verified += known.sends if is_verified else 0
             if kind == Kind.IP_DAY and known.country:
-                seen.countries.add(known.country)
+                _move(known.country, seen.countries, seen.cleared, is_verified)
             if kind == Kind.BLOCK_DAY:
-                here, there = (seen.left, seen.joined) if is_verified else (seen.joined, seen.left)
-                here.add(sighting.number)
-                there.discard(sighting.number)
+                _move(sighting.number, seen.joined, seen.left, is_verified)
 
     def _watch(self, budget: Budget) -> None:
         """Tell of a budget that is nearly spent; its shards are read when one of them is."""

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeIs
 
+from botocore.exceptions import ClientError
+
 from ..aws import reaching_aws
 from ..domain.guard import Mode
 from ..domain.limits import parse_all_limits
@@ -220,7 +222,8 @@ class Directory:
         if len(self._used_at) >= CACHE_ENTRIES:
             self._used_at.clear()
         self._used_at[secret] = now
-        with suppress(TemporarilyUnavailable), reaching_aws():  # nobody is locked out for that
+        # Nobody is locked out for that.
+        with suppress(TemporarilyUnavailable, ClientError), reaching_aws():
             self._client.update_item(
                 TableName=self._table,
                 Key=table.use_key(client_id),

@@ -22,7 +22,7 @@ def test_of_200_guesses_by_16_callers_max_attempts_are_evaluated(
         answer = stack.call("POST", path, {"code": typed})
         return answer.status, answer.body["reason"] or "valid"
 
-    # Not all at once: sixteen processes that begin together keep two cores busy for long.
+    # One more at a time: processes that begin together keep two cores busy for long.
     for callers in range(1, CALLERS + 1):
         with ThreadPoolExecutor(callers) as pool:
             warmed = list(pool.map(lambda _: guess(warm["id"], "0000"), range(callers)))

@@ -53,6 +53,10 @@ class ClientRecord:
     disabled: bool = False
 
 
+# In place of a client that there is not, so that it takes as long.
+_NOBODY = ClientRecord(Client("nobody", Profile("nobody")), (Secret(_NO_HASH),), disabled=True)
+
+
 def hash_secret(secret: str) -> bytes:
     """What is stored of a secret."""
     return hashlib.sha256(secret.encode()).digest()
@@ -166,30 +170,32 @@ class Directory:
         self._default_brand = default_brand
         self._clock = clock
         self._cache: OrderedDict[str, tuple[int, ClientRecord | None]] = OrderedDict()
+        self._failed_at: dict[str, int] = {}  # when a failure last had the table asked
         self._used_at: dict[bytes, int] = {}  # when the use of a secret was last written down
 
     def authenticate(self, client_id: str, secret: str) -> Client:
         """The client that these credentials belong to.
 
         Unknown ids take the same way as wrong secrets: a cached read and a comparison, and both
-        again when what is remembered is older than LOOK_AGAIN_SECONDS, since a secret that does
-        not match may be a new one.
+        again unless that was done within LOOK_AGAIN_SECONDS, since a secret that does not match
+        may be a new one.
 
         Raises:
             Unauthorized: unknown, disabled, or no valid secret matches.
             TemporarilyUnavailable: the table is out of reach.
         """
-        given = hash_secret(secret)
-        for max_age in (CACHE_SECONDS, LOOK_AGAIN_SECONDS):
-            record = self._find(client_id, max_age)
-            if _opens(record, given, self._clock()):
-                self._note_use(client_id, given)
-                return record.client
-        raise Unauthorized
+        given, now = hash_secret(secret), self._clock()
+        record = self._find(client_id, self._lately())
+        if not _opens(record, given, now):
+            record = self._find(client_id, self._failed_since(client_id, now))
+            if not _opens(record, given, now):
+                raise Unauthorized
+        self._note_use(client_id, given)
+        return record.client
 
     def profile(self, client_id: str) -> Profile | None:
         """The policy of a client; None where it may send nothing any more."""
-        record = self._find(client_id, CACHE_SECONDS)
+        record = self._find(client_id, self._lately())
         return record.client.profile if record and not record.disabled else None
 
     def trusted(self, client_id: str) -> Client:
@@ -198,7 +204,7 @@ class Directory:
         Raises:
             Unauthorized: unknown or disabled.
         """
-        record = self._find(client_id, CACHE_SECONDS)
+        record = self._find(client_id, self._lately())
         if not record or record.disabled:
             raise Unauthorized
         return record.client
@@ -232,10 +238,29 @@ class Directory:
                 ExpressionAttributeValues={":now": {"N": str(now)}, ":version": table.VERSION},
             )
 
-    def _find(self, client_id: str, max_age: int) -> ClientRecord | None:
+    def _lately(self) -> int:
+        """Since when a read still counts, for those that do not fail."""
+        return self._clock() - CACHE_SECONDS * 1000 + 1
+
+    def _failed_since(self, client_id: str, now: int) -> int:
+        """When a failure of this id last had the table asked: now, if that is too long ago.
+
+        Not when it was last read: a client in use was read just now, and to answer for that one
+        from memory would tell it from an unknown one.
+        """
+        failed_at = self._failed_at.get(client_id)
+        if failed_at is not None and now - failed_at < LOOK_AGAIN_SECONDS * 1000:
+            return failed_at
+        if len(self._failed_at) >= CACHE_ENTRIES:
+            self._failed_at.clear()
+        self._failed_at[client_id] = now
+        return now
+
+    def _find(self, client_id: str, since: int) -> ClientRecord | None:
+        """A client, as it was read at `since` (epoch milliseconds) or later."""
         now = self._clock()
         read_at, record = self._cache.get(client_id, (None, None))
-        if read_at is not None and now - read_at < max_age * 1000:
+        if read_at is not None and read_at >= since:
             self._cache.move_to_end(client_id)
             return record
         with reaching_aws():
@@ -250,9 +275,10 @@ class Directory:
 
 
 def _opens(record: ClientRecord | None, given: bytes, now: int) -> TypeIs[ClientRecord]:
-    hashes = [s.hash for s in record.secrets if _is_valid(s, now)] if record else []
-    matches = [hmac.compare_digest(given, known) for known in hashes or [_NO_HASH]]
-    return record is not None and not record.disabled and any(matches)
+    known = record or _NOBODY
+    hashes = [secret.hash for secret in known.secrets if _is_valid(secret, now)] or [_NO_HASH]
+    matches = [hmac.compare_digest(given, one) for one in hashes]
+    return any(matches) and not known.disabled
 
 
 def _is_valid(secret: Secret, now: int) -> bool:

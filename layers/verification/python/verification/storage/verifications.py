@@ -368,10 +368,10 @@ class DynamoDbVerifications:
         if not done or not item:
             return None
         if item.get("detailed"):
-            self._erase_details(verification_id.token)
+            self._erase_details(verification_id.token, item["expires_at"])
         return table.read_verification(item)
 
-    def _erase_details(self, token: str) -> None:
+    def _erase_details(self, token: str, ttl: Mapping[str, Any]) -> None:
         # What was recorded of the sends stays: it holds no personal data, and bills are
         # disputed by it. `detailed` stays on the item, so that a second DELETE erases what a
         # crash between the two writes left behind.
@@ -379,7 +379,8 @@ class DynamoDbVerifications:
         self._writer.update_if(
             table.details_key(token),
             UpdateExpression=f"REMOVE {_names('#d', DETAIL_NAMES)}",
-            ConditionExpression="attribute_exists(pk)",
+            ConditionExpression="expires_at = :ttl",
+            ExpressionAttributeValues={":ttl": ttl},
             ExpressionAttributeNames=_named("#d", DETAIL_NAMES),
         )
 

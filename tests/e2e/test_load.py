@@ -44,14 +44,14 @@ def test_every_verification_ends_as_its_caller_saw_it_and_nothing_is_lost(
         f"{len(tally.errors)} errors; {sum(seen.sends for seen in tally.seen)} sends, "
         f"{received.total()} messages; {dict(Counter(seen.status for seen in tally.seen))}",
     )
+    first, last = samples[len(samples) // 2], samples[-1]
+    grown = {pid: (first[pid], last[pid]) for pid in first.keys() & last.keys()}
+    figure("held by the functions' processes, half-way and in the end", _held(grown))
     assert not tally.errors, tally.errors[:5]
     assert len(tally.seen) == flows
     assert received == Counter({seen.to: seen.sends for seen in tally.seen})
     stored = _stored(stack)
     assert [seen for seen in tally.seen if not _is_so(seen, stored)] == []
-    first, last = samples[len(samples) // 2], samples[-1]
-    grown = {pid: (first[pid], last[pid]) for pid in first.keys() & last.keys()}
-    figure("held by the functions' processes, half-way and in the end", _held(grown))
     for before, after in grown.values():
         assert after.memory <= before.memory + GROWTH, (before, after)
         assert after.files <= before.files + MORE_FILES, (before, after)

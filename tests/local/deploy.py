@@ -1,5 +1,6 @@
 """Build the real template with SAM and deploy it into an emulator through CloudFormation."""
 
+import hashlib
 import os
 import platform
 import sys
@@ -16,6 +17,7 @@ from tests.local.processes import locked, run
 STACK_NAME = "serverless-verify"
 STAGE = "local"
 EMAIL_SENDER = "verify@example.org"
+TEMPLATE = ROOT / "template.yaml"
 BUILD = ROOT / ".aws-sam" / "build"
 # A section that samconfig.toml does not have: what is in it is about the user's AWS account.
 _NO_CONFIGURATION = ("--config-env", "on-this-machine")
@@ -32,22 +34,39 @@ PARAMETERS = {
 }
 
 
-def build(template: Path = ROOT / "template.yaml", directory: Path = BUILD) -> Path:
-    """Build functions and layers into `directory`; of the layers only those that changed.
+def build() -> Path:
+    """Build functions and layers into BUILD, unless what is there was made of the same files.
 
-    Two processes that build into one directory take turns.
+    Of two processes that build at once the second leaves alone what the first has built: it may
+    be in use by then.
     """
     options = [
         *_NO_CONFIGURATION,
-        *("--template-file", str(template)),
-        *("--build-dir", str(directory)),
-        *("--cache-dir", str(directory.with_name("cache"))),
+        *("--template-file", str(TEMPLATE)),
+        *("--build-dir", str(BUILD)),
+        *("--cache-dir", str(BUILD.with_name("cache"))),
         *("--cached", "--parallel"),
         *("--parameter-overrides", *overrides(PARAMETERS)),
     ]
-    with locked(directory.with_name(directory.name + ".lock")), tidy() as tmp:
-        run([BIN / "sam", "build", *options], "sam build", environment() | tmp)
-    return directory
+    made_of, stamp = _digest(options), BUILD / "made-of"
+    with locked(BUILD.with_name(BUILD.name + ".lock")), tidy() as tmp:
+        if not stamp.exists() or stamp.read_text() != made_of:
+            stamp.unlink(missing_ok=True)
+            run([BIN / "sam", "build", *options], "sam build", environment() | tmp)
+            stamp.write_text(made_of)
+    return BUILD
+
+
+def _digest(options: list[str]) -> str:
+    """Of all that a build is made of: our files, the versions of the tools, what SAM is told."""
+    digest = hashlib.sha256("\0".join(options).encode())
+    folders = (ROOT / "functions", ROOT / "layers")
+    found = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+    for path in (TEMPLATE, ROOT / "tests/requirements.txt", *sorted(found)):
+        if "__pycache__" not in path.parts:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{path.relative_to(ROOT)}\0{content}\n".encode())
+    return digest.hexdigest()
 
 
 def deploy(

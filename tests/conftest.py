@@ -1,6 +1,10 @@
 """What tests run against: real engines and the deployed stack, each started once and stopped."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,6 +25,7 @@ ROUTES = (
     "sms=sns; sms:DK=aws-notify; sms:EE=messente,messagebird; sms:FI=aws-sms,sns; "
     "sms:LT=messagebird-verify; sms:LV=messente-verify; sms:SE=webhook; voice=sandbox; email=ses"
 )
+MEMORY = 4 << 30  # bytes, for the layers of some dozens of processes
 # Where SNS logs the SMS that it sent, and those that it could not.
 SNS_LOGS = [
     f"sns/{REGION}/000000000000/DirectPublishToPhoneNumber{end}" for end in ("", "/Failure")
@@ -53,10 +58,23 @@ def vendors(all_vendors: Vendors) -> Iterator[Vendors]:
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory, all_vendors: Vendors) -> Iterator[str]:
     """The URL of an AWS emulator that enforces IAM."""
-    folder, environment = tmp_path_factory.mktemp("emulator"), all_vendors.environment
-    server = emulator_server.start(folder, free_port(), environment)
-    yield server.url
-    server.process.stop()
+    folder = tmp_path_factory.mktemp("emulator")
+    with quick_folder(folder) as temporary:
+        environment = all_vendors.environment | {"TMPDIR": str(temporary)}
+        server = emulator_server.start(folder, free_port(), environment)
+        yield server.url
+        server.process.stop()
+
+
+@contextmanager
+def quick_folder(otherwise: Path) -> Iterator[Path]:
+    """A folder in memory if there is room: each process of a function has its layers unpacked."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY:
+        with tempfile.TemporaryDirectory(dir=memory, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
+    else:
+        yield otherwise
 
 
 @pytest.fixture(scope="session")

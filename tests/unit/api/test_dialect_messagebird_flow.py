@@ -614,7 +614,7 @@ def test_without_a_test_code_there_are_no_keys_for_tests(make_bird: Callable[...
 
 
 def test_tests_count_against_no_limit(make_bird: Callable[..., Bird]) -> None:
-    bird = make_bird(FakeStack(sends="1/10m", guesses="1/24h"))
+    bird = make_bird(FakeStack(sends="1/10m", guesses="5/24h"))
     for _ in range(3):
         create_test(bird, maxAttempts=10)
 

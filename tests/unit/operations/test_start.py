@@ -338,10 +338,10 @@ def test_short_codes_have_a_smaller_budget_of_guesses() -> None:
 
 
 def test_more_attempts_than_the_whole_budget_are_never_allowed() -> None:
-    stack = FakeStack(guesses="4/24h")
+    stack = FakeStack(guesses="5/24h")
     with pytest.raises(LimitExceeded, match="destination_guesses"):
-        start(stack, start_command(max_attempts=5))
-    start(stack, start_command(max_attempts=4))
+        start(stack, start_command(max_attempts=6))
+    start(stack, start_command(max_attempts=5))
 
 
 TESTER = Client("tester", Profile("Test"), test=True)

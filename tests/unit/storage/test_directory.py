@@ -105,6 +105,19 @@ def test_for_a_secret_that_does_not_match_it_looks_again_every_few_seconds_known
         assert table.reads == [f"C#{client_id}"] * reads
 
 
+def test_a_wrong_secret_of_a_client_in_use_costs_the_reads_of_an_unknown_client(
+    directory: Directory, table: FakeDynamoDb, clock: SettableClock
+) -> None:
+    directory.authenticate("shop", "right")
+    for seconds, reads in ((0.001, 1), (4.999, 0), (0.001, 1)):
+        clock.advance(seconds)
+        table.reads.clear()
+        for client_id in ("shop", "nobody"):
+            with pytest.raises(Unauthorized):
+                directory.authenticate(client_id, "wrong")
+        assert table.reads == ["C#shop", "C#nobody"] * reads
+
+
 def test_a_client_whose_secret_matches_is_remembered_for_a_minute(
     directory: Directory, table: FakeDynamoDb, clock: SettableClock
 ) -> None:

@@ -23,8 +23,8 @@ MAX_SHARDS, _SHARD_COUNT = 64, 250
 UNITS_OF_MONEY = 10_000  # in one of the currency: a message costs a cent or less
 _USUAL_PRICE = 500  # of these, for one message
 
-
 MAX_RULES = 8  # of one name: all that a start counts on goes into one transaction of 100 items
+DEFAULT_ATTEMPTS = 5  # guesses at one code, which its start reserves
 
 
 class LimitName(StrEnum):
@@ -51,6 +51,7 @@ BUDGETS = (
     LimitName.STACK_COST,
 )
 COSTS = (LimitName.CLIENT_COST, LimitName.STACK_COST)
+_GUESSES = (LimitName.DESTINATION_GUESSES, LimitName.SHORT_CODE_GUESSES)
 # Many destinations count on one of these.
 _SHARED = {LimitName.CLIENT_STARTS, LimitName.COUNTRY_SENDS, LimitName.PREFIX_SENDS, *BUDGETS}
 
@@ -226,12 +227,18 @@ def parse_all_limits(text: str) -> Limits:
 def _places(name: LimitName, text: str) -> Iterator[tuple[str, tuple[Limit, ...]]]:
     if not text:
         return
-    for part in text.split(","):
+    by_country = name == LimitName.COUNTRY_SENDS
+    for part in text.split(",") if by_country else [text]:
         country, equals, written = (word.strip() for word in part.rpartition("="))
-        if equals and not (name == LimitName.COUNTRY_SENDS and re.fullmatch("[A-Z]{2}", country)):
+        if equals and not (by_country and re.fullmatch("[A-Z]{2}", country)):
             raise LimitGrammarError(f"{name}: '{part.strip()}' is not a limit such as 5/10m")
         key = f"{name}:{country}" if country else name
-        yield key, parse_budget(name, written) if name in BUDGETS else parse_limits(name, written)
+        limits = parse_budget(name, written) if name in BUDGETS else parse_limits(name, written)
+        for limit in limits if name in _GUESSES else ():
+            if limit.count < DEFAULT_ATTEMPTS:
+                what = f"the {DEFAULT_ATTEMPTS} guesses that a start reserves"
+                raise LimitGrammarError(f"{name}: '{limit.rule}' never has {what}")
+        yield key, limits
 
 
 def parse_limits(name: str, text: str) -> tuple[Limit, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .guard import Mode
-from .limits import Limits
+from .limits import DEFAULT_ATTEMPTS, Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Bound:
 # The native API's; each drop-in API keeps its vendor's (DESIGN.md, *Numbers*).
 CODE_LENGTH = Bound(6, 4, 16)  # digits; ASVS 5.0 §6.5.4: 20 bits, so 6
 VALIDITY = Bound(300, 30, 172_800)  # seconds; ASVS 5.0 §6.5.5 and NIST 800-63B: at most 600
-MAX_ATTEMPTS = Bound(5, 1, 10)
+MAX_ATTEMPTS = Bound(DEFAULT_ATTEMPTS, 1, 10)
 MAX_SENDS = Bound(5, 1, 10)
 RESEND_AFTER = Bound(None, 15, 172_800)  # seconds; off unless asked for
 

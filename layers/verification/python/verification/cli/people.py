@@ -36,7 +36,7 @@ _TRIES = 5  # of deleting a user whose verifications are being started
 
 _LEFT = {
     "limits": "counts by keyed hashes, for two windows of a limit: 2 days where it is of 24h",
-    "guard": "tallies by keyed hashes, for 2 days at most",
+    "guard": "tallies by keyed hashes, for 2 days at most; words of `unblock`, until the next one",
     "deleted verifications": "without their destination; they end after RetentionHours",
     "stream": "what was changed and deleted, for 24 hours",
     "queues": "ids of verifications, for 4 days; what failed, reports with numbers too, for 14",

@@ -158,7 +158,8 @@ REFUSED: dict[str, list[Any]] = {
     ],
 }
 for other in ("GuessLimits", "ShortCodeGuessLimits"):
-    TAKEN[other], REFUSED[other] = TAKEN["SendLimits"], REFUSED["SendLimits"]
+    TAKEN[other] = ["5/10m", "5/10m 10/24h 100/30d", " 9/1s "]
+    REFUSED[other] = ["4/10m", "50/24h 1/1h", *REFUSED["SendLimits"]]  # a start reserves five
 for other in ("IpLimits", "ClientLimits", "PrefixLimits"):
     TAKEN[other] = ["", *TAKEN["SendLimits"]]
     REFUSED[other] = [" ", "EE=5/10m", "5/10m;", *filter(None, REFUSED["SendLimits"])]

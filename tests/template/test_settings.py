@@ -92,12 +92,12 @@ def test_each_limit_is_the_parameter_of_its_own(function: str) -> None:
     """And the other way round: none of them counts as another."""
     text = FUNCTIONS[function]["Environment"]["Variables"]["LIMITS"]["Fn::Sub"]
     assert dict(re.findall(r"(\w+)=\$\{(\w+)\}", text)) == LIMITS
-    rules = [f"{n}/1d" for n in range(1, 8)] + [str(n) for n in range(8, 12)]
+    rules = [f"{n}/1d" for n in range(5, 12)] + [str(n) for n in range(12, 16)]
     written = dict(zip(LIMITS.values(), rules, strict=True))
     read = Settings(variables(function, **written)).limits
     counts = {name: [limit.count for limit in read.of(name)] for name in LIMITS}
-    costs = {LimitName.CLIENT_COST: [100_000], LimitName.STACK_COST: [110_000]}
-    assert counts == {name: [n] for n, name in enumerate(LIMITS, 1)} | costs
+    costs = {LimitName.CLIENT_COST: [140_000], LimitName.STACK_COST: [150_000]}
+    assert counts == {name: [n] for n, name in enumerate(LIMITS, 5)} | costs
 
 
 def test_by_default_people_are_protected_and_no_budget_is_set() -> None:

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 
+from verification.errors import ConfigurationError
+from verification.settings import Settings
+
 from tests.local import ROOT, LocalError, emulator
 from tests.local.deploy import build, deploy
 from tests.local.emulator import KEYS, Emulator
@@ -31,6 +34,7 @@ def up(port: int | None, routes: str | None = None) -> None:
     """
     running = running_emulator()
     check_port(running, port)
+    check_routes(routes)
     with step("Building functions and layers with SAM"):
         build()
     local = running or start_emulator(port or DEFAULT_PORT)
@@ -39,6 +43,7 @@ def up(port: int | None, routes: str | None = None) -> None:
             outputs = deploy(local.url, parameters={"Routes": routes} if routes else None)
         with step("Waiting for the API"):
             stack = with_client(local.url, outputs)
+            check_init(stack)
         save(stack, STACK_FILE)
     except BaseException:
         if not running:  # a half-made stack helps nobody
@@ -107,6 +112,23 @@ def check_port(running: Emulator | None, port: int | None) -> None:
             f"Port {port or DEFAULT_PORT} is taken by another program. "
             f"Choose another one: make up PORT={(port or DEFAULT_PORT) + 1}"
         )
+
+
+def check_routes(routes: str | None) -> None:
+    """LocalError when they cannot be read; what they name, the functions check."""
+    if routes:
+        try:
+            _ = Settings({"ROUTES": routes}).routes
+        except ConfigurationError as error:
+            raise LocalError(f'{error} Write them such as ROUTES="sms=sns; email=ses".') from None
+
+
+def check_init(stack: Stack) -> None:
+    """LocalError, in the words of the function, when one cannot begin."""
+    for arn in stack.functions.values():
+        answer = stack.aws("lambda").invoke(FunctionName=arn, Payload=b"{}")
+        if "FunctionError" in answer:
+            raise LocalError(json.load(answer["Payload"])["errorMessage"])
 
 
 def running_emulator() -> Emulator | None:

@@ -41,7 +41,7 @@ def test_alone_it_lists_what_is_let_through_now(operator: Operator) -> None:
     ]
     operator.now += 90_000
     assert [one["unblocked"] for one in operator.runs("unblock")] == ["EE"]
-    operator.runs("unblock", "EE", "--for", "0s")
+    assert operator.runs("unblock", "EE", "--for", "0s") == {"ended": "EE"}
     assert operator.runs("unblock") == []
 
 

@@ -159,6 +159,8 @@ def test_a_client_that_is_not_there_is_named_and_not_made(operator: Operator) ->
         (["--limit", "client_starts=1/1m; ip_starts=1/1m"], "one limit after each --limit"),
         (["--limit", "client_cost=1.23456"], "is not an amount of money"),
         (["--limit", "ip_starts=1/1h, EE=2/1h"], "is not a limit such as"),
+        (["--limit", "country_sends=9/1h, UK=5/1h"], "'UK' is not a country such as EE"),
+        (["--limit", "destination_guesses=3/24h"], "'3/24h' never has the 5 guesses"),
         (["--limit", "stack_messages=9"], "stack_messages is a parameter of the stack"),
         (["--limit", "stack_cost=9"], "stack_cost is a parameter of the stack"),
         (["--no-limit", "starts"], "invalid choice: 'starts'"),
@@ -176,11 +178,20 @@ def test_a_wrong_part_is_named_before_anything_is_asked(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--sender-for", "EE=A", "--sender-for", "EE=B"], "--sender-for: EE is named twice."),
-        (["--sender-for", "EE=A", "--no-sender-for", "EE"], "--sender-for: EE is named twice."),
-        (["--limit", "ip_starts=1/1h", "--no-limit", "ip_starts"], "--limit: ip_starts is named"),
-        (["--no-limit", "ip_starts"], "this client has none of its own for ip_starts"),
-        (["--no-template-for", "EE"], "this client has none of its own for EE"),
+        (
+            ["--sender-for", "EE=A", "--sender-for", "EE=B"],
+            "Of each sender only one: EE is named",
+        ),
+        (
+            ["--sender-for", "EE=A", "--no-sender-for", "EE"],
+            "Of each sender only one: EE is named",
+        ),
+        (
+            ["--limit", "ip_starts=1/1h", "--no-limit", "ip_starts"],
+            "only one: ip_starts is named",
+        ),
+        (["--no-limit", "ip_starts"], "This client has no limit of its own for ip_starts"),
+        (["--no-template-for", "EE"], "This client has no template of its own for EE"),
     ],
 )
 def test_parts_that_contradict_each_other_change_nothing(

@@ -2,6 +2,7 @@
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
+from verification.cli.__main__ import main
 
 from tests.fakes.operator import Operator
 
@@ -20,6 +21,25 @@ def test_a_stack_of_others_is_named(operator: Operator) -> None:
 def test_an_error_of_aws_is_one_sentence(operator: Operator, error: Exception) -> None:
     operator.dynamodb.failing = error
     assert operator.fails("list") == str(error)
+
+
+def test_without_a_region_and_with_an_address_that_is_none_it_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for region, address, says in (
+        ("", "http://127.0.0.1:1", "Say which region: set AWS_DEFAULT_REGION."),
+        ("eu-west-1", "foo", "Invalid endpoint: foo"),
+    ):
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+        assert main(["list"]) == 1
+        assert capsys.readouterr().err == f"{says}\n"
+
+
+def test_an_interrupt_is_no_fault(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    operator.dynamodb.failing = KeyboardInterrupt()
+    assert main(["list"]) == 130
+    assert capsys.readouterr().err.startswith("Interrupted; ")
 
 
 @pytest.mark.parametrize(

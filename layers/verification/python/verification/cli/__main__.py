@@ -33,6 +33,9 @@ def main(argv: list[str] | None = None) -> int:
     except TemporarilyUnavailable:
         print("AWS does not answer just now; try again.", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("Interrupted; run it again to finish what it had begun.", file=sys.stderr)
+        return 130
     except (CommandError, ConfigurationError, BotoCoreError, ClientError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -21,7 +21,7 @@ def unblock(arguments: argparse.Namespace) -> Any:
     moment = now()
     until = moment // 1000 + (_USUAL if arguments.span is None else arguments.span)
     tallies.unblock(arguments.word, until, moment)
-    return _show(arguments.word, until)
+    return _show(arguments.word, until) if until > moment // 1000 else {"ended": arguments.word}
 
 
 def _show(word: str, until: int) -> dict[str, str]:

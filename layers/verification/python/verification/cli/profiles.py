@@ -91,7 +91,7 @@ def _by_country(arguments: argparse.Namespace, item: table.Item) -> Changes:
         if put or gone:
             attribute = f"{name}_by_country"
             known = {place: one["S"] for place, one in item.get(attribute, {"M": {}})["M"].items()}
-            texts = _merge(known, put, gone, f"--{option}-for")
+            texts = _merge(known, put, gone, option)
             written = {place: {"S": text} for place, text in texts.items()}
             changes[attribute] = {"M": written} if written else None
     return changes
@@ -100,7 +100,7 @@ def _by_country(arguments: argparse.Namespace, item: table.Item) -> Changes:
 def _limits(arguments: argparse.Namespace, item: table.Item) -> Changes:
     if not arguments.limit and not arguments.no_limit:
         return {}
-    limits = _merge(_read_limits(item), arguments.limit, arguments.no_limit, "--limit")
+    limits = _merge(_read_limits(item), arguments.limit, arguments.no_limit, "limit")
     text = "; ".join(f"{name}={written}" for name, written in limits.items())
     return {"limits": {"S": text} if text else None}
 
@@ -122,9 +122,9 @@ def _merge(
     """
     named = [*(name for name, _ in put), *gone]
     if twice := [name for name in named if named.count(name) > 1]:
-        raise CommandError(f"{option}: {twice[0]} is named twice.")
+        raise CommandError(f"Of each {option} only one: {twice[0]} is named twice.")
     if missing := [name for name in gone if name not in known]:
-        raise CommandError(f"{option}: this client has none of its own for {missing[0]}.")
+        raise CommandError(f"This client has no {option} of its own for {missing[0]}.")
     return {name: text for name, text in {**known, **dict(put)}.items() if name not in gone}
 
 
@@ -159,9 +159,11 @@ def _limit(text: str) -> tuple[str, str]:
     if name in _STACKS_OWN:
         raise argparse.ArgumentTypeError(f"{name} is a parameter of the stack, not a client's")
     try:
-        parse_all_limits(text)
+        places = parse_all_limits(text).places
     except LimitGrammarError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+    for place in sorted(places):
+        country(place)
     if ";" in text:
         raise argparse.ArgumentTypeError("write one limit after each --limit")
     return name, written.strip()

@@ -61,7 +61,7 @@ class Commands:
 
 def stack(arguments: argparse.Namespace) -> Any:
     """The stack, as CloudFormation describes it."""
-    stacks = boto3.client("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
+    stacks = aws("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
     return stacks[0]
 
 
@@ -111,12 +111,26 @@ def identity_key(arguments: argparse.Namespace) -> bytes:
     return StoredIdentityKey(secrets_manager(), output(arguments, "IdentityKeySecretArn"))()
 
 
+def aws(service: Any) -> Any:  # boto3's stubs know services by literal names
+    """A client of an AWS service.
+
+    Raises:
+        CommandError: the environment says no region, or an address that is none.
+    """
+    if not boto3.session.Session().region_name:
+        raise CommandError("Say which region: set AWS_DEFAULT_REGION.")
+    try:
+        return boto3.client(service)
+    except ValueError as error:  # botocore's, of AWS_ENDPOINT_URL
+        raise CommandError(str(error)) from None
+
+
 def dynamodb() -> Any:
-    return boto3.client("dynamodb")
+    return aws("dynamodb")
 
 
 def secrets_manager() -> Any:
-    return boto3.client("secretsmanager")
+    return aws("secretsmanager")
 
 
 def scan(name: str) -> Iterator[table.Item]:

@@ -9,7 +9,9 @@ that, in fixed windows, for each client by itself:
     country_hour   the same of an hour
     ip_day         the same of an IP address and day, but over 10
     ip_countries   more than 3 countries from one IP address in a day, where none was verified
-    number_run     5 numbers in a row in a block of 100, in a day, none of them verified
+    number_run     5 numbers in a row in a block of 100, in a day, none of them verified; and all
+                   of that block once there are 4: what is refused leaves no trace, so that each
+                   fifth one would be the gap behind which the run goes on
 
 A send counts as one that verified nobody until its verification is verified.
 """
@@ -169,8 +171,11 @@ def _suspicions(sighting: Sighting, tallies: Mapping[Kind, Tally]) -> Iterator[S
         if len(by_ip.countries | ({sighting.country} - {None})) > _MAX_COUNTRIES:
             yield Suspicion.IP_COUNTRIES
     block = tallies.get(Kind.BLOCK_DAY)
-    if block and _run(block.numbers | {sighting.number}, sighting.number) >= _RUN:
-        yield Suspicion.NUMBER_RUN
+    if block:
+        others = block.numbers - {sighting.number}
+        longest = max((_run(others, number) for number in others), default=0)
+        if max(longest + 1, _run(block.numbers, sighting.number)) >= _RUN:
+            yield Suspicion.NUMBER_RUN
 
 
 def _is_unverified(tally: Tally | None, least: int) -> bool:
@@ -181,7 +186,7 @@ def _is_unverified(tally: Tally | None, least: int) -> bool:
 
 
 def _run(numbers: frozenset[int], number: int) -> int:
-    """How many numbers in a row there are around one of them."""
+    """How many numbers in a row there are around one, itself included."""
     first = last = number
     while first - 1 in numbers:
         first -= 1

@@ -434,7 +434,8 @@ def test_numbers_in_a_row_are_suspect(stack: Stack) -> None:
     ids = [begin(stack, client, to).body["id"] for to in row[:4]]
     eventually(lambda: len(seen(stack, ids[-1])[Kind.BLOCK_DAY].numbers) == 4)
     assert begin(stack, client, row[4]).body["suspicions"] == ["number_run"]
-    assert "suspicions" not in begin(stack, client, f"+{first + 9}").body
+    assert begin(stack, client, f"+{first + 9}").body["suspicions"] == ["number_run"]
+    assert "suspicions" not in begin(stack, client, f"+{first + 100}").body, "another block"
 
 
 def test_a_client_that_blocks_refuses_what_is_suspect_until_an_operator_lets_it_through(

@@ -26,6 +26,7 @@ from tests.local.deploy import BUILD, environment, tidy
 from tests.local.processes import locked, run
 
 FUNCTIONS = ("start", "verify")  # those that the baseline has
+OURS = (*FUNCTIONS, "lookup", "delete", "resend", "tally")  # what a verification may pass through
 VARIANTS = ("ours", "naive", "naive-sam")
 NAIVE_BUILD = ROOT / ".aws-sam" / "naive"
 NAIVE_COMPILED = NAIVE_BUILD.with_name("naive-compiled")
@@ -88,7 +89,7 @@ def unpack(folder: Path, certificate: bytes, build: Path = BUILD) -> dict[str, d
         build: where `make build` has built.
 
     Returns:
-        Artifacts, by variant and function; ours has all functions of the four operations.
+        Artifacts, by variant and function; ours has those in OURS.
 
     Raises:
         LocalError: nothing is built.
@@ -100,11 +101,14 @@ def unpack(folder: Path, certificate: bytes, build: Path = BUILD) -> dict[str, d
     for layer in _LAYERS:
         shutil.copytree(build / layer / "python", opt, dirs_exist_ok=True)
     artifacts: dict[str, dict[str, Artifact]] = {variant: {} for variant in VARIANTS}
-    for function in (*FUNCTIONS, "lookup", "delete"):
+    for function in OURS:
         task = folder / "ours" / function
         shutil.copytree(build / f"{function.title()}Function", task)
         artifacts["ours"][function] = Artifact("ours", function, task, opt, "app.handler")
-    for variant, source in (("naive", NAIVE_COMPILED), ("naive-sam", NAIVE_BUILD / "StartFunction")):
+    for variant, source in (
+        ("naive", NAIVE_COMPILED),
+        ("naive-sam", NAIVE_BUILD / "StartFunction"),
+    ):
         task = folder / variant
         shutil.copytree(source, task, copy_function=_link_unless_bundle)
         for function in FUNCTIONS:
@@ -140,7 +144,7 @@ def runtime(folder: Path) -> Path:
 
     It stands outside all variants, since Lambda brings it: the same for each.
     """
-    import awslambdaric
+    import awslambdaric  # type: ignore[import-untyped] # it has no types
 
     packages = Path(awslambdaric.__file__).parents[1]
     folder.mkdir(parents=True)

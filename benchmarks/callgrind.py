@@ -33,11 +33,7 @@ def measure(
     Raises:
         LocalError: there is no valgrind.
     """
-    if not shutil.which("valgrind"):
-        raise LocalError(
-            "valgrind is not installed, and counts the instructions: apt-get install valgrind. "
-            "Without it, leave them out: make bench ONLY='cold wire sizes load money'"
-        )
+    find()
     counts: dict[str, Any] = {function: {} for function in FUNCTIONS}
     for variant in variants:
         started = start_some(world, variant, WARM_CALLS + 2)
@@ -51,6 +47,15 @@ def measure(
             more = run(world, variant, function, started[1:])
             counts[function][variant]["warm"] = (more - cold) / WARM_CALLS
     return counts
+
+
+def find() -> None:
+    """LocalError when there is no valgrind."""
+    if not shutil.which("valgrind"):
+        raise LocalError(
+            "valgrind is not installed, and counts the instructions: apt-get install valgrind. "
+            "Without it, leave them out: make bench ONLY='cold wire sizes load growth money'"
+        )
 
 
 def run(

@@ -1,6 +1,7 @@
 """Cold starts, side by side: time, processor time of the first request, peak memory.
 
     cold    from the start of the process to its first answer, seconds of the wall's clock
+    cpu     processor time of the same; what Lambda bills moves with it
     first   processor time from the first GET of an invocation to its answer: what INIT left over
     peak    VmHWM after the first answer
 
@@ -25,9 +26,10 @@ def measure(world: World, rounds: int, say: Callable[[str], None]) -> dict[str, 
         rounds: how often each is begun.
 
     Returns:
-        By function, then variant: `cold_seconds`, `first_cpu_seconds`, `peak_bytes`.
+        By function, then variant: `cold_seconds`, `cold_cpu_seconds`, `first_cpu_seconds`,
+        `peak_bytes`.
     """
-    samples: dict[tuple[str, str], list[tuple[float, float, int]]] = defaultdict(list)
+    samples: dict[tuple[str, str], list[tuple[float, float, float, int]]] = defaultdict(list)
     guesses = {variant: start_some(world, variant, rounds) for variant in VARIANTS}
     for number in range(rounds):
         say(f"cold starts: round {number + 1} of {rounds}")
@@ -38,7 +40,7 @@ def measure(world: World, rounds: int, say: Callable[[str], None]) -> dict[str, 
                     reply = one.reply()
                     check(function, reply.status)
                     samples[function, variant].append(
-                        (reply.done.at - one.began, reply.cpu, reply.peak)
+                        (reply.done.at - one.began, reply.done.cpu, reply.cpu, reply.peak)
                     )
     return {
         function: {variant: _medians(samples[function, variant]) for variant in VARIANTS}
@@ -60,6 +62,7 @@ def check(function: str, status: int) -> None:
         raise AssertionError(f"{function} answered {status}; {expected} was expected")
 
 
-def _medians(samples: list[tuple[float, float, int]]) -> Mapping[str, float]:
-    cold, cpu, peak = (statistics.median(values) for values in zip(*samples, strict=True))
-    return {"cold_seconds": cold, "first_cpu_seconds": cpu, "peak_bytes": peak}
+def _medians(samples: list[tuple[float, float, float, int]]) -> Mapping[str, float]:
+    names = ("cold_seconds", "cold_cpu_seconds", "first_cpu_seconds", "peak_bytes")
+    medians = (statistics.median(values) for values in zip(*samples, strict=True))
+    return dict(zip(names, medians, strict=True))

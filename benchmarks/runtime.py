@@ -102,11 +102,10 @@ class Function:
         os.close(handle)
         self._log = Path(name)
         argv = [*under, sys._base_executable, "-S", "-s", "-m", "awslambdaric", artifact.handler]  # type: ignore[attr-defined]
+        environment = self._environment(artifact, runtime) | dict(variables)
         try:
             self.began = time.monotonic()
-            self.process: Process = spawn(
-                argv, artifact.task, self._environment(artifact, runtime) | variables, self._log
-            )
+            self.process: Process = spawn(argv, artifact.task, environment, self._log)
         except BaseException:
             self._server.shutdown()
             self._server.server_close()

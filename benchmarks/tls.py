@@ -1,4 +1,4 @@
-"""A certificate authority of our own, for as long as a run lasts, and its one server certificate."""
+"""A certificate authority of our own, for as long as a run lasts, and its one certificate."""
 
 import datetime
 import ipaddress
@@ -45,9 +45,7 @@ def make_authority(folder: Path) -> tuple[bytes, ssl.SSLContext]:
     pem = serialization.Encoding.PEM
     chain = folder / "server.pem"
     chain.write_bytes(
-        key.private_bytes(
-            pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         + leaf.public_bytes(pem)
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

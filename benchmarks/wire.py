@@ -95,9 +95,7 @@ class Door:
         sent = {n: v for n, v in headers.items() if n.lower() not in _HOP_BY_HOP}
         status, back, answer = self._ask(target, method, path, sent, body)
         for heard in self._heard:
-            heard.calls.append(
-                Said(service, operation or path, status, _json(body), _json(answer))
-            )
+            heard.calls.append(Said(service, operation or path, status, _json(body), _json(answer)))
         return status, back, answer
 
     def _hang_up(self) -> None:

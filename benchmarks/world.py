@@ -125,7 +125,9 @@ class World:
     def code_to(self, number: str) -> str:
         """The code in the last message to a number."""
         text = self.vendor.texts_to(number)[-1]
-        [code] = [word for word in text.replace(".", " ").split() if word.isdigit() and len(word) > 3]
+        [code] = [
+            word for word in text.replace(".", " ").split() if word.isdigit() and len(word) > 3
+        ]
         return code
 
 
@@ -176,7 +178,7 @@ def make_world() -> Iterator[World]:
 
 
 def _make_tables(dynamodb: Any, secret: str) -> None:
-    """Our tables, from the template, and the baseline's; with the one client in both directories."""
+    """Our tables, from the template, and the baseline's; the one client is in both."""
     for name in ("SessionsTable", "DirectoryTable"):
         properties = TEMPLATE["Resources"][name]["Properties"]
         parts = {part: properties[part] for part in _TABLE_PARTS if part in properties}

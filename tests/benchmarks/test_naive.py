@@ -1,5 +1,6 @@
 """The baseline answers as we do: else its figures would be those of something else."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,7 +53,9 @@ def flow(world: World, variant: str) -> dict[str, Any]:
         wrong = "111111" if code != "111111" else "222222"
         asked(verify, "verify, unknown id", world.verify_event("nothing-of-the-kind", code))
         asked(verify, "verify, no code", world.verify_event(id_, "12a"))
-        refused = world.event("POST", f"{path}/{{id}}/verify", {"code": code}, id_=id_, secret=OTHER)
+        refused = world.event(
+            "POST", f"{path}/{{id}}/verify", {"code": code}, id_=id_, secret=OTHER
+        )
         asked(verify, "verify, wrong secret", refused)
         asked(verify, "wrong guess", world.verify_event(id_, wrong))
         asked(verify, "right guess", world.verify_event(id_, code))
@@ -101,13 +104,13 @@ def test_an_answer_that_differs_is_seen() -> None:
 
 
 def test_a_function_sees_nothing_of_this_virtual_environment(
-    world: World, tmp_path_factory: pytest.TempPathFactory
+    world: World,
 ) -> None:
     for variant in VARIANTS:
         for function in FUNCTIONS:
             with world.function(variant, function, first=world.event("GET", "/nowhere")) as one:
                 one.reply()
-                maps = open(f"/proc/{one.process.pid}/maps").read()
+                maps = Path(f"/proc/{one.process.pid}/maps").read_text()
             assert "site-packages" not in maps
             assert str(world.runtime) in maps
 

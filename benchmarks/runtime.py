@@ -23,6 +23,7 @@ from tests.local import LocalError
 from tests.local.processes import Process, spawn, tail
 
 _NEXT = "/2018-06-01/runtime/invocation/next"
+_NO_MORE = object()  # what a thread that waits for an event in vain is let go by
 _LONG = 3_600  # seconds that a function has for an answer, since valgrind takes its time
 _ARN = "arn:aws:lambda:eu-west-1:123456789012:function"
 
@@ -145,6 +146,7 @@ class Function:
     def close(self) -> None:
         """End the process and the server."""
         self.process.stop()
+        self._events.put(_NO_MORE)
         self._server.shutdown()
         self._server.server_close()
         self._log.unlink(missing_ok=True)
@@ -185,6 +187,8 @@ class Function:
         """Wait for the next event; the id of its invocation goes with it."""
         self._asked = self._moment()
         event = self._events.get()
+        if event is _NO_MORE:
+            raise ConnectionAbortedError("the function was ended")
         self._invocation += 1
         return f"00000000-0000-4000-8000-{self._invocation:012d}", event
 

@@ -181,6 +181,11 @@ def _money(found: Mapping[str, Any]) -> Iterator[Row]:
         "< 1 %",
         share < 0.01,
     )
+    for name, dollars in found["ours"].items():
+        if name != "total":
+            theirs_too = found["naive"].get(name)
+            shown = f"${theirs_too:,.2f}" if theirs_too is not None else ""
+            yield Row(f"of that: {name.replace('_', ' ')}", f"${dollars:,.2f}", shown)
     for one in prices["verifications_elsewhere"]:
         sign = {"USD": "$", "EUR": "€"}[one["currency"]]
         total = one["price"] * money.MILLION

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import calls, money, report, targets
+from benchmarks import callgrind, calls, money, report, targets
+from benchmarks.started import Started
 from benchmarks.wire import Said
+from tests.local import LocalError
 
 PUT = {"Put": {"TableName": "t", "Item": {"pk": {"S": "a"}, "text": {"S": "x" * 1100}}}}
 
@@ -107,3 +109,30 @@ def test_the_page_takes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "| start: instructions, warm |" in once
     report.write_page()
     assert page.read_text() == once
+
+
+def test_instructions_of_one_more_request_are_those_of_more_less_those_of_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(_: Any, variant: str, function: str, started: list[Started]) -> int:
+        one = {"ours": 500, "naive": 1000, "naive-sam": 2000}[variant]
+        return one + (len(started) - 1) * 7
+
+    def start_some(_: Any, variant: str, count: int) -> list[Started]:
+        return [Started(f"{variant}{n}", "", "") for n in range(count)]
+
+    nothing: Any = None
+    monkeypatch.setattr(callgrind, "run", run)
+    monkeypatch.setattr(callgrind, "start_some", start_some)
+    monkeypatch.setattr(callgrind, "find", lambda: None)
+    found = callgrind.measure(nothing, lambda _: None)
+    assert found["verify"]["ours"] == {"cold": 500, "warm": 7}
+    assert found["start"]["naive"] == {"cold": 1000, "warm": 7}
+    assert found["start"]["naive-sam"] == {"cold": 2000}
+    assert [row.met for row in targets.rows({"callgrind": found})].count(False) == 2
+
+
+def test_without_valgrind_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(LocalError, match="valgrind is not installed.*ONLY="):
+        callgrind.find()

@@ -37,7 +37,7 @@ _BATCH = 25  # items, as many as DynamoDB takes
 _FILLERS = 4
 
 
-def throughput(say: Callable[[str], None]) -> list[dict[str, float]]:
+def throughput(say: Callable[[str], None]) -> list[dict[str, Any]]:
     """One entry for each number of callers."""
     found = []
     with _deployed(say) as stack:
@@ -46,6 +46,8 @@ def throughput(say: Callable[[str], None]) -> list[dict[str, float]]:
             say(f"throughput: {callers} callers")
             _flows(stack, callers, 1)
             found.append(_flows(stack, callers, _FLOWS))
+            for error in found[-1]["said"]:
+                say(f"throughput: {error}")
     return found
 
 
@@ -63,7 +65,7 @@ def _deployed(say: Callable[[str], None]) -> Iterator[Stack]:
         yield deployed
 
 
-def _flows(stack: Stack, callers: int, flows: int) -> dict[str, float]:
+def _flows(stack: Stack, callers: int, flows: int) -> dict[str, Any]:
     """Each caller's flows: a start, a wrong and the right guess, a look-up, a deletion."""
     times: list[float] = []
     errors: list[str] = []
@@ -92,6 +94,7 @@ def _flows(stack: Stack, callers: int, flows: int) -> dict[str, float]:
         "answer_seconds_95": sorted(times)[int(len(times) * 0.95)],
         "flows": callers * flows,
         "errors": len(errors),
+        "said": errors[:5],  # the first of them, in their own words
     }
 
 

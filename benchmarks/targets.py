@@ -148,7 +148,7 @@ def _sizes(found: Mapping[str, Any]) -> Iterator[Row]:
         yield row
 
 
-def _load(found: list[Mapping[str, float]]) -> Iterator[Row]:
+def _load(found: list[Mapping[str, Any]]) -> Iterator[Row]:
     for one in found:
         text = (
             f"{one['flows_a_second']:.2f} flows/s, answers {one['answer_seconds_median']:.2f} s, "

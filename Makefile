@@ -10,6 +10,9 @@ PYTHON := .venv/bin/python
 TESTS := tests # or some of them: make test TESTS=tests/unit
 PORT :=
 ROUTES :=
+ONLY := # parts of `make bench`: cold callgrind wire sizes load growth money
+ROUNDS :=
+ACCEPT :=
 
 # The tools find each other, and the layers' Makefiles their Python, in the virtual environment.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -50,6 +53,10 @@ test: build ## Run every test: unit, template, docs, artifacts, integration, end
 .PHONY: soak
 soak: build ## Run the long form of the tests that have one: fuzz, faults, load. About two hours.
 	@VERIFY_BUILD_DIR=.aws-sam/build $(PYTHON) -m pytest --soak -m soak $(TESTS)
+
+.PHONY: bench
+bench: build ## Measure speed and cost beside a tutorial's; ONLY="cold wire" for some parts.
+	@$(PYTHON) -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ACCEPT),--accept)
 
 .PHONY: lint
 lint: $(VENV) ## Check style, types and the template.
@@ -108,7 +115,7 @@ clean: ## Stop what runs, and remove all that was made.
 	@[ ! -e .local ] || [ ! -e $(VENV) ] || $(PYTHON) -m tests.local down
 	rm -rf .aws-sam .cache .local .venv .coverage htmlcov
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find functions layers tests -name __pycache__ -prune -exec rm -rf {} +
+	find benchmarks functions layers tests -name __pycache__ -prune -exec rm -rf {} +
 
 # Prints the first Python 3.13 there is: itself, not a virtual environment made of it.
 FIND_PYTHON = for command in python3.13 python3 python \

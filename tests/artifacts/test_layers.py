@@ -99,7 +99,7 @@ def test_botocore_knows_the_services_in_use_and_no_others(layers: Layers) -> Non
     there = {path.name for path in data.iterdir() if path.is_dir()}
     assert there == set((ROOT / "layers/dependencies/aws-services.txt").read_text().split())
 
-    calls = re.compile(r"\bmake_client\(\s*\"([a-z0-9-]+)\"")
+    calls = re.compile(r"\bmake(?:_json)?_client\(\s*\"([a-z0-9-]+)\"")
     sources = (path.read_text() for path in layers.verification.rglob("*.py"))
     made = {service for source in sources for service in calls.findall(source)}
     assert there == made | set(SERVICES.values())

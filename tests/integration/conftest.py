@@ -147,11 +147,11 @@ def make_place(
         place = Place(prepare(dynamodb_url))
         for variable, value in place.environ.items():
             monkeypatch.setenv(variable, value)
-        aws._session.cache_clear()  # the next clients read the environment anew
+        aws.make_session.cache_clear()  # the next clients read the environment anew
         return place
 
     yield make
-    aws._session.cache_clear()
+    aws.make_session.cache_clear()
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from unittest.mock import patch
 
 import pytest
 from verification import aws, wiring
+from verification.aws_json import make_json_client
 from verification.domain.policy import Client, Profile
 from verification.operations.start import LOOK_AFTER
 from verification.storage import watches
@@ -80,9 +81,9 @@ def staying_at(environ: Mapping[str, str]) -> Iterator[Place]:
         for variable, value in environ.items():
             changed.setenv(variable, value)
         changed.setattr(watches, "MAX_DELAY", 0)
-        aws._session.cache_clear()  # the next clients read the environment anew
+        aws.make_session.cache_clear()  # the next clients read the environment anew
         yield Place(dict(environ))
-    aws._session.cache_clear()
+    aws.make_session.cache_clear()
 
 
 def request(
@@ -145,7 +146,7 @@ class Functions:
     @functools.cache  # noqa: B019 one of these lives as long as its test
     def handler(self, folder: str) -> Callable[[Any, Any], Any]:
         """A function's handler, after its INIT."""
-        changed = patch.multiple(wiring, clock=self.now, make_client=self._make_client)
+        changed = patch.multiple(wiring, clock=self.now, make_json_client=self._make_client)
         with patch.dict(os.environ, self._environ), changed:
             defined = initialise(f"{folder.title()}Function", self._environ)
         handler: Callable[[Any, Any], Any] = defined["handler"]
@@ -154,7 +155,7 @@ class Functions:
     def _make_client(self, service: str, **how: Any) -> Any:
         if service == "dynamodb" and self._patience:
             how["read"] = self._patience
-        return aws.make_client(service, **how)
+        return make_json_client(service, **how)
 
     def call(
         self, caller: Caller, route: str, body: Any = None, *, seconds: float = SECONDS, **more: Any

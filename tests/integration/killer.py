@@ -22,7 +22,9 @@ from typing import Any
 
 import verification
 from botocore.httpsession import URLLib3Session
+from urllib3 import HTTPConnectionPool
 from verification import aws, wiring
+from verification.aws_json import JsonClient
 from verification.storage import watches
 
 from tests.fakes.calls import Context
@@ -50,7 +52,9 @@ class Watcher:
         self.writes: list[str] = []
         self._rounds: Counter[tuple[str, int, int]] = Counter()
         # Clients take over the session's listeners when they are made: before all of them.
-        aws._session().get_component("event_emitter").register("after-call", self._called)
+        aws.make_session().get_component("event_emitter").register("after-call", self._called)
+        self._ask = JsonClient.ask
+        JsonClient.ask = lambda *asked: self._noted(*asked)  # type: ignore[method-assign]
         sys.monitoring.use_tool_id(TOOL, "killer")
         sys.monitoring.register_callback(TOOL, sys.monitoring.events.LINE, self._line)
         sys.monitoring.set_events(TOOL, sys.monitoring.events.LINE)
@@ -62,7 +66,14 @@ class Watcher:
         self.passed(("the end", 0, len(self.writes), 1))
 
     def _called(self, event_name: str, **_: Any) -> None:
-        call = event_name.rpartition(".")[2]
+        self._note(event_name.rpartition(".")[2])
+
+    def _noted(self, client: JsonClient, operation: str, body: bytes) -> Any:
+        answer = self._ask(client, operation, body)
+        self._note(operation)
+        return answer
+
+    def _note(self, call: str) -> None:
         if call in WRITES:
             self.writes.append(call)
 
@@ -104,7 +115,7 @@ class Killer:
         self._watcher.run(self._handler, event)
         self._initialise()
         for one in gc.get_objects():
-            if isinstance(one, URLLib3Session):
+            if isinstance(one, (URLLib3Session, HTTPConnectionPool)):
                 one.close()  # or the forks would all talk over one connection
         gc.freeze()
 

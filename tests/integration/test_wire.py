@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from verification import aws
 from verification.api.events import Answer, Call
+from verification.aws_json import JsonClient
 from verification.domain.codes import report_mac
 from verification.domain.identifiers import ReportToken, parse_id, parse_report_token
 from verification.domain.report import Report
@@ -46,14 +48,20 @@ from tests.integration.vendor import Vendor
 def counted() -> Iterator[Counter[str]]:
     """Count requests of all clients: `dynamodb.UpdateItem`, `sqs.SendMessage` and so on."""
     calls: Counter[str] = Counter()
+    ask = JsonClient.ask
 
     def count(request: Any, event_name: str, **_: Any) -> None:
         calls[event_name.removeprefix("before-send.")] += 1
 
-    events = aws._session().get_component("event_emitter")
+    def count_and_ask(client: JsonClient, operation: str, body: bytes) -> Any:
+        calls[f"{client.service}.{operation}"] += 1
+        return ask(client, operation, body)
+
+    events = aws.make_session().get_component("event_emitter")
     events.register("before-send", count)
     try:
-        yield calls
+        with patch.object(JsonClient, "ask", count_and_ask):
+            yield calls
     finally:
         events.unregister("before-send", count)
 

@@ -26,6 +26,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "settings": ({"domain", "errors"}, {"phonenumbers"}),
     "operations": ({"domain", "errors", "operations"}, set()),
     "aws": ({"errors"}, {"botocore"}),
+    "aws_json": ({"aws"}, {"botocore", "certifi", "urllib3"}),
     "telemetry": ({"domain", "errors"}, AWS),
     "storage": ({"domain", "errors", "aws", "operations.ports", "storage"}, AWS),
     "providers": (
@@ -60,7 +61,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "wiring": (
         {
             "api",
-            "aws",
+            "aws_json",
             "catalogue",
             "countries",
             "domain",

@@ -1,12 +1,11 @@
-"""AWS clients: botocore's low-level ones, with every timeout explicit."""
+"""What all AWS clients have in common: timeouts, tries, and which errors mean "later"."""
 
 import functools
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
@@ -27,26 +26,34 @@ _THROTTLES = {
 }
 
 
+_DELAY_BASE, _DELAY_CAP = 0.02, 0.5  # seconds
+
+
 @functools.cache
-def _session() -> botocore.session.Session:
+def make_session() -> Any:
+    """botocore's session, with the environment as it is now."""
+    import botocore.session  # half of a cold start: for those alone that need it
+
     return botocore.session.get_session()
 
 
 def make_client(service: str, *, attempts: int, connect: float = 1, read: float = 3) -> Any:
-    """Make a client of an AWS service.
+    """Make a low-level client of botocore's, of any AWS service. See also aws_json.
 
     Args:
         service: botocore's name; its model must be in the dependencies layer.
         attempts: tries in all, 1 where a repeat could do a thing twice.
         connect, read: timeouts in seconds.
     """
+    from botocore.config import Config
+
     config = Config(
         connect_timeout=connect,
         read_timeout=read,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=4,
     )
-    return _session().create_client(service, config=config)
+    return make_session().create_client(service, config=config)
 
 
 def is_unavailable(error: ClientError) -> bool:
@@ -66,6 +73,12 @@ def _status(error: ClientError) -> int:
 def error_code(error: ClientError) -> str:
     """AWS's own code of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def delay(tries: int) -> float:
+    """Seconds to wait after so many tries: full jitter, as AWS's builders' library describes it."""
+    # SystemRandom: processes begun from one snapshot would draw the same from the common one.
+    return random.SystemRandom().uniform(0, min(_DELAY_CAP, _DELAY_BASE * 2**tries))
 
 
 @contextmanager

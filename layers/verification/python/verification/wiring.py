@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .api.events import Answer, LambdaContext
 from .api.handler import Api, Handler, Respond
 from .api.native.http import NativeApi
-from .aws import make_client
+from .aws_json import make_json_client
 from .domain.verification import OWN_APP
 from .errors import TemporarilyUnavailable
 from .operations.delete import Delete
@@ -261,11 +261,11 @@ class Stack:
 
     @functools.cached_property
     def _dynamodb(self) -> Any:
-        return make_client("dynamodb", attempts=3, read=2)
+        return make_json_client("dynamodb", attempts=3, read=2)
 
     @functools.cached_property
     def _secrets_manager(self) -> Any:
-        return make_client("secretsmanager", attempts=2, read=2)
+        return make_json_client("secretsmanager", attempts=2, read=2)
 
     @functools.cached_property
     def _directory(self) -> Directory:
@@ -336,7 +336,7 @@ class Stack:
         from .storage.watches import SqsWatches
 
         queue_url = self._settings.required("RESEND_QUEUE_URL")
-        return SqsWatches(make_client("sqs", attempts=3), queue_url)
+        return SqsWatches(make_json_client("sqs", attempts=3), queue_url)
 
     @functools.cached_property
     def _catalogue(self) -> "Catalogue":
@@ -349,7 +349,7 @@ class Stack:
             self._settings,
             # Asked once and shortly: a send waits for it, and another provider may need none.
             StoredProviderSettings(
-                make_client("secretsmanager", attempts=1, read=2), secret_id, clock
+                make_json_client("secretsmanager", attempts=1, read=2), secret_id, clock
             ),
             lambda: self._dynamodb,
             self.telemetry,

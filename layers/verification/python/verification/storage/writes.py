@@ -1,20 +1,18 @@
 """Calls that are repeated: writes while only other writers are in the way, and rests of batches."""
 
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ..aws import error_code, reaching_aws
+from ..aws import delay, error_code, reaching_aws
 from ..errors import TemporarilyUnavailable
 from ..operations.ports import Remaining
 from . import table
 
 CONDITION_FAILED = "ConditionalCheckFailed"  # in the reasons of a transaction
 
-_CONFLICT_BASE, _CONFLICT_CAP = 0.02, 0.5  # seconds, between tries after a TransactionConflict
 _UPDATE_TRIES = 6  # of a single write that meets a transaction: about a second in all
 _BATCH_TRIES = 6  # of a batch that DynamoDB does in part: the same
 
@@ -130,12 +128,6 @@ def do_whole(batch: Mapping[str, Any], do: Callable[[Mapping[str, Any]], Any]) -
 def is_refused(error: ClientError) -> bool:
     """Whether a condition did not hold."""
     return error_code(error) == "ConditionalCheckFailedException"
-
-
-def delay(tries: int) -> float:
-    """Seconds to wait: full jitter, as AWS's builders' library describes it."""
-    # SystemRandom: processes begun from one snapshot would draw the same from the common one.
-    return random.SystemRandom().uniform(0, min(_CONFLICT_CAP, _CONFLICT_BASE * 2**tries))
 
 
 def _reasons(error: ClientError) -> Sequence[Mapping[str, Any]]:

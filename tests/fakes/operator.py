@@ -92,7 +92,7 @@ class FakeDynamoDb:
         self.table_names: set[str] = set()
         self.writes = 0
         self.changed_meanwhile = False
-        self.failing: Exception | None = None
+        self.failing: BaseException | None = None
 
     def put(self, *items: Item) -> None:
         """Let items be there."""

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -156,10 +157,12 @@ def tls(tmp_path: Path) -> tuple[Any, Path]:
 
 
 @pytest.fixture
-def trusted_tls(tls: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Any:
+def trusted_tls(tls: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A server's TLS that `requests` trusts for the time of a test."""
-    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(tls[1]))
-    return tls[0]
+    monkeypatch.setattr("certifi.where", lambda: str(tls[1]))
+    http_module._trust.cache_clear()
+    yield tls[0]
+    http_module._trust.cache_clear()
 
 
 @pytest.mark.parametrize(

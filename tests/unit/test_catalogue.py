@@ -297,3 +297,14 @@ def test_an_offer_is_that_of_the_class() -> None:
     offer = Shelf().catalogue.offer("messente-verify")
     assert offer == Offer(MessenteVerifier.channels, MessenteVerifier.terms)
     assert catalogue.read_settings("messente-verify", ACCOUNT).username == "ours"
+
+
+def test_those_that_will_send_are_made_before_and_one_without_settings_holds_up_nobody() -> None:
+    shelf = Shelf({name: own for name, own in OWN.items() if name != "messente"})
+    shelf.catalogue.warm_up(["sns", "messente", "webhook-acme"])
+    assert {*shelf.catalogue._made} == {"sns", "webhook-acme"}
+    assert shelf.refusal("messente") == "settings_wrong"
+    shelf = Shelf()
+    shelf.manager.failing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Get")
+    shelf.catalogue.warm_up(["messente", "ses"])
+    assert {*shelf.catalogue._made} == {"ses"}

@@ -31,7 +31,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "storage": ({"domain", "errors", "aws", "operations.ports", "storage"}, AWS),
     "providers": (
         {"domain", "errors", "aws", "operations.ports", "storage.table", "providers"},
-        AWS | {"pydantic", "pyotp", "requests", "urllib3"},
+        AWS | {"certifi", "pydantic", "pyotp", "requests", "urllib3"},
     ),
     "catalogue": (
         {"aws", "domain", "errors", "operations", "providers", "settings", "storage"},

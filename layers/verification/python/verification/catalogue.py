@@ -1,4 +1,4 @@
-"""Every provider there is, and how each is made: when it is first needed, and not before.
+"""Every provider there is, and how each is made: those of the routes at INIT, others when needed.
 
 A provider is a class in `providers/`, in the file of its name, with its `Settings` beside it. To
 add one, write that file and put its class into the table below (docs/providers.md has an example).
@@ -6,6 +6,7 @@ add one, write that file and put its class into the table below (docs/providers.
 
 import importlib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,7 +15,13 @@ from pydantic import ValidationError
 
 from .aws import error_code, make_client
 from .domain.verification import Reason
-from .errors import ConfigurationError, ProviderRefused, ProviderUnavailable, TemporarilyUnavailable
+from .errors import (
+    ConfigurationError,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+    TemporarilyUnavailable,
+)
 from .operations.ports import Messenger, Order, Remaining, Telemetry, Verifier
 from .providers.routing import Offer, ask_renewed
 from .settings import Settings
@@ -98,6 +105,12 @@ class Catalogue:
         if name not in self._made or self._made[name][0] != own:
             self._made[name] = own, self._make(name, own)
         return self._made[name][1]
+
+    def warm_up(self, names: Iterable[str]) -> None:
+        """Make those that the first send would else make, and wait for."""
+        for name in names:
+            with suppress(ProviderError):  # the log says it, and whoever sends by it meets it again
+                self.get(name)
 
     def verifier(self, name: str) -> Verifier:
         """As get(), for what has to be a verifier.

@@ -69,7 +69,7 @@ class Stack:
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._settings = Settings(environ)
         self.telemetry = Telemetry()
-        self._proofs: list[Callable[[], None]] = []  # of what was made
+        self._proofs: list[Callable[[], None]] = []  # of what was made; some make the rest
 
     def handler(
         self,
@@ -384,9 +384,11 @@ class Stack:
         from .operations.sending import Sender
         from .providers.routing import Routing
 
+        routes = self._settings.routes
+        self._proofs.append(lambda: self._catalogue.warm_up(routes.names))
         return Sender(
             verifications=self._verifications,
-            route=Routing(self._settings.routes, self._catalogue, clock),
+            route=Routing(routes, self._catalogue, clock),
             code_keys=self._code_keys,
             identity_key=self._identity_key,
             telemetry=self.telemetry,

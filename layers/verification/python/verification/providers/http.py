@@ -11,10 +11,12 @@ Redirects are not followed: a vendor's address is a setting. Nothing is read fro
 (proxies, netrc), no certificate is taken on trust, and no cookie is kept.
 """
 
+import functools
 import json
 import logging
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +25,7 @@ from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
 
+import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
@@ -30,6 +33,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util import Retry
+from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import ProviderError, ProviderRefused, ProviderSilent, ProviderUnavailable
 from ..operations.ports import Remaining
@@ -318,10 +322,22 @@ class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _HttpsConnection
 
 
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """The roots of the world, read once: each connection that reads them costs a request more."""
+    context = create_urllib3_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        super().init_poolmanager(*args, ssl_context=_trust(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+
+    def cert_verify(self, conn: Any, *_: Any) -> None:
+        """Always; by the context, where requests would have the roots read again."""
+        conn.cert_reqs = "CERT_REQUIRED"
 
 
 _ONLY_WITHOUT_CONNECTION = Retry(

@@ -162,8 +162,7 @@ class JsonClient:
 
 def _read(operation: str, status: int, headers: Mapping[str, str], data: bytes) -> Any:
     """What AWS said; botocore's clients return and raise the same."""
-    checksum = headers.get("x-amz-crc32")  # DynamoDB's
-    if checksum is not None and int(checksum) != zlib.crc32(data):
+    if headers.get("x-amz-crc32", checksum := str(zlib.crc32(data))) != checksum:  # DynamoDB's
         raise ResponseParserError(f"{operation}: the answer is damaged.")
     said: Any = _parse(data)
     if said is None:

@@ -139,7 +139,7 @@ def imported(function: str, layers: Layers, aws: str, **parameters: str) -> list
         folder=ROOT / "functions" / function,
         variables=variables(logical_id(function), **parameters) | {"AWS_ENDPOINT_URL": aws},
     )
-    modules: list[str] = json.loads(printed)
+    modules: list[str] = json.loads(printed.splitlines()[-1])  # after what it logged
     return modules
 
 

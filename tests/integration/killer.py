@@ -24,7 +24,6 @@ import verification
 from botocore.httpsession import URLLib3Session
 from urllib3 import HTTPConnectionPool
 from verification import aws, wiring
-from verification.aws_json import JsonClient
 from verification.storage import watches
 
 from tests.fakes.calls import Context
@@ -53,8 +52,11 @@ class Watcher:
         self._rounds: Counter[tuple[str, int, int]] = Counter()
         # Clients take over the session's listeners when they are made: before all of them.
         aws.make_session().get_component("event_emitter").register("after-call", self._called)
-        self._ask = JsonClient.ask
-        JsonClient.ask = lambda *asked: self._noted(*asked)  # type: ignore[method-assign]
+        # Ours: where none of our lines stands between what AWS did and the note of it.
+        self._urlopen = HTTPConnectionPool.urlopen
+        HTTPConnectionPool.urlopen = (  # type: ignore[method-assign]
+            lambda *asked, **how: self._noted(*asked, **how)
+        )
         sys.monitoring.use_tool_id(TOOL, "killer")
         sys.monitoring.register_callback(TOOL, sys.monitoring.events.LINE, self._line)
         sys.monitoring.set_events(TOOL, sys.monitoring.events.LINE)
@@ -68,9 +70,10 @@ class Watcher:
     def _called(self, event_name: str, **_: Any) -> None:
         self._note(event_name.rpartition(".")[2])
 
-    def _noted(self, client: JsonClient, operation: str, body: bytes) -> Any:
-        answer = self._ask(client, operation, body)
-        self._note(operation)
+    def _noted(self, *asked: Any, **how: Any) -> Any:
+        answer = self._urlopen(*asked, **how)
+        if asked[4:]:  # pool, method, path, body, headers
+            self._note(asked[4].get("X-Amz-Target", "").rpartition(".")[2])
         return answer
 
     def _note(self, call: str) -> None:
@@ -115,8 +118,12 @@ class Killer:
         self._watcher.run(self._handler, event)
         self._initialise()
         for one in gc.get_objects():
-            if isinstance(one, (URLLib3Session, HTTPConnectionPool)):
-                one.close()  # or the forks would all talk over one connection
+            # Or the forks would all talk over one connection.
+            if isinstance(one, URLLib3Session):
+                one.close()
+            elif isinstance(one, HTTPConnectionPool) and one.pool:  # closed itself, it is no more
+                for connection in filter(None, one.pool.queue):
+                    connection.close()
         gc.freeze()
 
     def trace(self, event: Any, later: int) -> dict[str, Any]:

@@ -37,7 +37,8 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from .valueclass import valueclass
 
 
 class ConfigurationError(Exception):
@@ -74,7 +75,7 @@ class ProviderSilent(ProviderError):
     """The provider was asked and gave no usable answer: it may have sent, or not."""
 
 
-@dataclass(frozen=True)
+@valueclass
 class FieldFault:
     """One field of a request that was refused, and the bound it broke."""
 

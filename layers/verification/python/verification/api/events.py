@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from ..domain.policy import Client, Scope
@@ -15,6 +15,7 @@ from ..errors import (
     Unauthorized,
 )
 from ..operations.ports import Remaining
+from ..valueclass import valueclass
 
 CLIENT_ID = re.compile(r"[a-z0-9-]{1,64}")
 
@@ -41,7 +42,7 @@ class Clients(Protocol):
     def named(self, client_id: str) -> Client: ...
 
 
-@dataclass(frozen=True)
+@valueclass
 class Call:
     """A request of a known client, whichever way it came.
 
@@ -73,7 +74,7 @@ class Call:
             raise ScopeMissing(f"It needs the scope {scope}.")
 
 
-@dataclass(frozen=True)
+@valueclass
 class Answer:
     """What goes back; a text as it is, all else as JSON. `headers` are for HTTPS only."""
 

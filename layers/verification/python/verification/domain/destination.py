@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from ..valueclass import valueclass
 from .codes import MAX_CODE_LENGTH, MIN_CODE_LENGTH
 from .reserved import is_reserved
 from .verification import Channel
@@ -19,7 +19,7 @@ _PHONE_CHANNELS = (
 _CODE = re.compile(rf"[0-9]{{{MIN_CODE_LENGTH},{MAX_CODE_LENGTH}}}")
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Destination:
     """A phone number in E.164 or an e-mail address, in the one spelling we know it by.
 
@@ -36,7 +36,7 @@ class Destination:
         return (Channel.EMAIL,) if "@" in self.value else _PHONE_CHANNELS
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class TestDestination:
     """A fixed code for a destination that nobody can have.
 

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..valueclass import valueclass
 from .codes import HASH_BYTES, keyed_hash
 
 _SHARE = 5  # one in so many: 20 %
@@ -65,7 +66,7 @@ _SECONDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Window:
     """One window of what is tallied.
 
@@ -84,7 +85,7 @@ class Window:
         return (self.index + 1) * _SECONDS[self.kind]
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Tally:
     """What was seen in one window.
 
@@ -118,7 +119,7 @@ class Seen:
     left: set[int] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Sighting:
     """What the guard knows of one verification.
 
@@ -195,7 +196,7 @@ def _run(numbers: frozenset[int], number: int) -> int:
     return last - first + 1
 
 
-@dataclass(frozen=True)
+@valueclass
 class Allowed:
     """Places that the guard lets through whatever it sees.
 

@@ -2,7 +2,8 @@
 
 import base64
 import re
-from dataclasses import dataclass
+
+from ..valueclass import valueclass
 
 TOKEN = "[a-z2-7]{26}"  # noqa: S105 a pattern: 128 bits in base32 without padding
 _ID = re.compile(f"[a-z0-9]{TOKEN}")
@@ -11,7 +12,7 @@ _REPORT_TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class VerificationId:
     """The public id of a verification.
 
@@ -44,7 +45,7 @@ def parse_id(text: str) -> VerificationId | None:
     return VerificationId(text[0], text[1:]) if _ID.fullmatch(text) else None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ReportToken:
     """What a provider's report on one send must show: which send, and that we said so.
 

@@ -6,8 +6,10 @@ same moment. Across an edge at most twice the count passes (DESIGN.md, *Limits*)
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from ..valueclass import valueclass
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RULE = re.compile(r"(?P<count>[0-9]{1,9})/(?P<size>[0-9]{1,5})(?P<unit>[smhd])")
@@ -60,7 +62,7 @@ class LimitGrammarError(ValueError):
     """A limit cannot be read; the message says where and what was expected."""
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Limit:
     """At most `count` in each window of `window` seconds.
 
@@ -92,7 +94,7 @@ class Limit:
         return whole + (shard < rest)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Charge:
     """`amount` counted against `limit` for `subject`.
 
@@ -138,7 +140,7 @@ class Charge:
         return int.from_bytes(self.subject[:8]) % self.limit.window
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Budget:
     """How much of a day's budget is spent.
 
@@ -178,7 +180,7 @@ def read_budget(key: str, rule: str, used: int) -> Budget:
     return Budget(limit, bytes.fromhex(subject).decode(), int(day), used, part)
 
 
-@dataclass(frozen=True)
+@valueclass
 class Limits:
     """Limits by their names; those of one place have it in theirs, as `country_sends:EE`."""
 

@@ -16,9 +16,10 @@ The last line of an SMS can say whom the code is for:
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from ..valueclass import valueclass
 from .codes import MAX_CODE_LENGTH, MIN_CODE_LENGTH
 from .gsm7 import segments
 from .texts import RIGHT_TO_LEFT, Texts
@@ -62,7 +63,7 @@ class TemplateError(ValueError):
         self.field = field
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Message:
     """What a provider sends. `subject` and `html` are for e-mail alone."""
 
@@ -71,7 +72,7 @@ class Message:
     html: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@valueclass(kw_only=True)
 class Content:
     """All that goes into a message but the code.
 
@@ -98,7 +99,7 @@ class Content:
     placeholder: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Template:
     """A template that was read.
 

@@ -1,14 +1,15 @@
 """The numbers we hold ourselves to, and a client's own policy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from ..valueclass import valueclass
 from .guard import Mode
 from .limits import DEFAULT_ATTEMPTS, Limits
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Bound:
     """A number's default (None: it may be absent), lowest and highest value."""
 
@@ -58,7 +59,7 @@ NUMBER_KINDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Profile:
     """A client's policy; what it does not say comes from the stack's parameters.
 
@@ -85,7 +86,7 @@ class Profile:
     counts_alone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Client:
     """An application that calls us and owns its verifications.
 

@@ -1,7 +1,6 @@
 """What providers say of a message after they took it: delivery reports."""
 
-from dataclasses import dataclass
-
+from ..valueclass import valueclass
 from .verification import Delivery
 
 MAX_ID = 256  # characters
@@ -13,7 +12,7 @@ def vendor_id(value: object) -> str | None:
     return str(value) if fits else None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Report:
     """One delivery report, whichever way it came.
 

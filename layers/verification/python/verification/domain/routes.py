@@ -9,8 +9,8 @@ fits is taken. A country counts as a little longer than its calling code: `sms:U
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from ..valueclass import valueclass
 from .verification import Channel
 
 _ROUTE = re.compile(
@@ -19,7 +19,7 @@ _ROUTE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Rule:
     """One route.
 
@@ -40,7 +40,7 @@ class Rule:
         return channel == self.channel and (by_country or by_prefix)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Routes:
     """All routes of a stack."""
 

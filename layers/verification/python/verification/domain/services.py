@@ -2,8 +2,8 @@
 
 import re
 import uuid
-from dataclasses import dataclass
 
+from ..valueclass import valueclass
 from .destination import Destination
 from .messages import MAX_BRAND
 from .verification import Channel
@@ -21,7 +21,7 @@ def is_id(text: str) -> bool:
     return bool(_ID.fullmatch(text))
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Service:
     """What a client verifies its users for.
 
@@ -43,7 +43,7 @@ class Service:
         return self.name if len(self.name) <= MAX_BRAND and self.name.strip() else None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Auth:
     """The verification that a user's next guess is about, and whether an app shows its codes.
 
@@ -56,7 +56,7 @@ class Auth:
     started_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class User:
     """A person as a service knows them.
 

@@ -11,12 +11,13 @@ Where no such words read naturally (Portuguese, Czech, Turkish, …) the SMS is 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from ..valueclass import valueclass
 
-@dataclass(frozen=True, slots=True)
+
+@valueclass
 class Texts:
     """What we say in one language, with `{code}` `{brand}` `{validity_minutes}` to fill in.
 

@@ -2,9 +2,10 @@
 
 import hmac
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from enum import StrEnum
 
+from ..valueclass import valueclass
 from .identifiers import VerificationId
 
 
@@ -62,7 +63,7 @@ class Reason(StrEnum):
     CANCELED = "canceled"
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Try:
     """One provider asked to do a send, once.
 
@@ -103,7 +104,7 @@ def count_unknown(tries: Sequence[Try]) -> int:
     return sum(one.outcome == Outcome.UNKNOWN for one in tries)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Send:
     """One delivery of the code, as it was recorded.
 
@@ -135,7 +136,7 @@ class Send:
         return self.taken.report
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Details:
     """What most verifications have none of; kept beside the item so that it stays under 1 KB."""
 
@@ -151,7 +152,7 @@ class Details:
 DETAIL_NAMES = tuple(detail.name for detail in fields(Details))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@valueclass(kw_only=True)
 class Verification:
     """One attempt to prove one destination, with the policy as it was at start.
 
@@ -241,7 +242,7 @@ class Verification:
         return self.max_attempts - self.attempts
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Record:
     """A verification with what stands beside it."""
 
@@ -305,7 +306,7 @@ class Record:
         return Delivery.QUEUED if status == Status.PENDING else Delivery.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Guess:
     """One attempt at a code.
 
@@ -327,7 +328,7 @@ class Guess:
     purpose: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Verdict:
     """The answer to a guess.
 

@@ -9,7 +9,6 @@ and ends by itself.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import cast
 
 from ..domain import policy
@@ -19,6 +18,7 @@ from ..domain.services import Auth, Service, User
 from ..domain.totp import DIGITS
 from ..domain.verification import Channel, Reason, Verdict
 from ..errors import NotFound, TemporarilyUnavailable, UserNotFound
+from ..valueclass import valueclass
 from .delete import Delete
 from .ports import Clock, Random, Remaining
 from .services import Services, cancel, find_user
@@ -35,7 +35,7 @@ APP_ATTEMPTS = 3
 MAX_SENDS = 1  # this API has no word for sending again: who wants another code starts anew
 
 
-@dataclass(frozen=True)
+@valueclass
 class StartAuth:
     """Starts the verification of a user."""
 
@@ -108,7 +108,7 @@ class StartAuth:
         return str(self.start(command, remaining).record.verification.id)
 
 
-@dataclass(frozen=True)
+@valueclass
 class CheckAuth:
     """Judges the guesses of a user."""
 

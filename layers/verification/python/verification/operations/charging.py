@@ -1,18 +1,18 @@
 """What starts and sends count against: limits and budgets, counted with them in one transaction."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ..domain.codes import HASH_BYTES, keyed_hash
 from ..domain.limits import Charge, Limit, LimitName, Limits
 from ..domain.policy import SHORT_CODE, Client, Profile
 from ..domain.verification import OWN_APP, Channel, Verification
+from ..valueclass import valueclass
 from .ports import IdentityKey, Prices, Route
 
 _BLOCK_DIGITS = 4  # at a number's end; what is before them is its prefix: blocks of 10,000
 
 
-@dataclass(frozen=True)
+@valueclass
 class Charging:
     """Makes charges of what a stack and its clients allow.
 

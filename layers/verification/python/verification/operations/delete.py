@@ -1,13 +1,12 @@
 """Delete: the code stops working, the personal data goes."""
 
-from dataclasses import dataclass
-
 from ..domain.identifiers import parse_id
 from ..errors import NotFound, ProviderError
+from ..valueclass import valueclass
 from .ports import Remaining, Telemetry, Verifications, Verifiers
 
 
-@dataclass(frozen=True)
+@valueclass
 class Delete:
     """Cancels verifications."""
 

@@ -12,12 +12,13 @@ cookies have to be random, and each counts for one client and one number only.
 import hmac
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Protocol
 
 from ..domain.codes import HASH_BYTES, hash_destination, keyed_hash
 from ..domain.verification import Verdict, Verification
 from ..errors import TemporarilyUnavailable
+from ..valueclass import valueclass
 from .ports import Clock, IdentityKey, Remaining, Telemetry
 from .start import Start, StartCommand, Started
 from .verify import Verify, VerifyCommand
@@ -63,7 +64,7 @@ class Devices(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Visitor:
     """What a client says of its user.
 
@@ -76,7 +77,7 @@ class Visitor:
     cookie: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True)
+@valueclass
 class TrustedDevices:
     """Which devices are trusted.
 
@@ -142,7 +143,7 @@ class TrustedDevices:
         return self.countries(visitor.ip) if visitor.ip else None
 
 
-@dataclass(frozen=True)
+@valueclass
 class StartUnlessTrusted:
     """Starts verifications of those whose device is not trusted."""
 
@@ -166,7 +167,7 @@ class StartUnlessTrusted:
         return self.start(command, remaining)
 
 
-@dataclass(frozen=True)
+@valueclass
 class VerifyAndTrust:
     """Judges guesses, and trusts the device that a right one came from."""
 

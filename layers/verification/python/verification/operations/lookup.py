@@ -1,11 +1,10 @@
 """Lookup: what became of a verification, or of those of one destination."""
 
-from dataclasses import dataclass
-
 from ..domain.codes import hash_destination
 from ..domain.identifiers import parse_id
 from ..domain.verification import Record
 from ..errors import NotFound
+from ..valueclass import valueclass
 from .ports import Clock, IdentityKey, Page, Verifications
 
 
@@ -33,7 +32,7 @@ def _is_there(record: Record, now: int) -> bool:
     return record.verification.expires_at > now // 1000
 
 
-@dataclass(frozen=True)
+@valueclass
 class Lookup:
     """Reads verifications; changes nothing and needs no key, but for the list."""
 

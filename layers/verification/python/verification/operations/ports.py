@@ -1,7 +1,6 @@
 """What the operations need from outside. `wiring.py` alone builds the real ones."""
 
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from ..domain.destination import Destination
@@ -23,6 +22,7 @@ from ..domain.verification import (
     Verification,
 )
 from ..errors import ProviderError
+from ..valueclass import valueclass
 
 Clock = Callable[[], int]
 """Epoch milliseconds."""
@@ -40,7 +40,7 @@ begins one, or waits for a chance to, with less left."""
 NOBODY = "none"  # the provider's name on the record where no provider was asked
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Page:
     """Some verifications of one destination, newest first.
 
@@ -52,7 +52,7 @@ class Page:
     cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Claim:
     """The right to do one send, taken by a condition before anything is sent.
 
@@ -72,7 +72,7 @@ class Claim:
     take_overs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class SendId:
     """Which send of which verification.
 
@@ -85,7 +85,7 @@ class SendId:
     began: int
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Change:
     """A verification before and after a write; None where there was none, or is none any more."""
 
@@ -319,7 +319,7 @@ class IdentityKey(Protocol):
     def __call__(self) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@valueclass(kw_only=True)
 class Order:
     """One send, with all that a provider may need to know of it.
 
@@ -401,7 +401,7 @@ class TakesFeedback(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Terms:
     """What a verifier can be asked for: lowest and highest, both within.
 

@@ -5,18 +5,18 @@ ours changes nothing, and is answered like every other.
 """
 
 import hmac
-from dataclasses import dataclass
 
 from ..domain.codes import report_mac
 from ..domain.identifiers import parse_report_token
 from ..domain.report import Report
 from ..domain.verification import Delivery, Status
+from ..valueclass import valueclass
 from .ports import Clock, IdentityKey, SendId, Telemetry, Verifications, Watches
 
 _SOON = 1  # seconds
 
 
-@dataclass(frozen=True)
+@valueclass
 class TakeReport:
     """Takes delivery reports."""
 

@@ -4,8 +4,6 @@ The code stays the same: messages arrive late and out of order, and a new code w
 one still in the air a wrong guess. Every send is claimed by a condition before it is sent.
 """
 
-from dataclasses import dataclass
-
 from ..domain.destination import Destination
 from ..domain.policy import MAX_DOUBTS, RESEND_INTERVAL, Client
 from ..domain.verification import (
@@ -31,6 +29,7 @@ from ..errors import (
     ResendTooEarly,
     TemporarilyUnavailable,
 )
+from ..valueclass import valueclass
 from .charging import Charging
 from .lookup import find
 from .ports import Claim, Clock, Profiles, Remaining, Telemetry, Verifications, Watches
@@ -43,7 +42,7 @@ _FREE_RETRIES = 5  # of one send, before each counts against the limits like a s
 _FIRST_RETRY, _LAST_RETRY = 15, 300  # seconds between looks while providers are unavailable
 
 
-@dataclass(frozen=True)
+@valueclass
 class Resend:
     """Sends again when a caller asks."""
 
@@ -105,7 +104,7 @@ class Resend:
             raise InvalidFields(faults=[FieldFault("channel", "has no provider in this stack")])
 
 
-@dataclass(frozen=True)
+@valueclass
 class LookAfter:
     """Handles the queue's messages: finishes lost sends, and sends again by itself."""
 

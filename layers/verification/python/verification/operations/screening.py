@@ -1,17 +1,17 @@
 """Whom a client may send to, and which starts look like fraud."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ..domain.destination import Destination
 from ..domain.guard import Allowed, Mode, Sighting, Suspicion, suspicions
 from ..domain.policy import Client
 from ..domain.verification import Verification
 from ..errors import DestinationNotAllowed, SuspectedFraud, TemporarilyUnavailable
+from ..valueclass import valueclass
 from .ports import IdentityKey, Tallies, Telemetry
 
 
-@dataclass(frozen=True)
+@valueclass
 class Screening:
     """What a start has to pass before it costs anything.
 

@@ -4,7 +4,7 @@ Shared by start, the asked-for re-send and the queue: whoever holds the claim on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..domain.codes import code_mac, derive_code, nobodys_mac, report_mac
 from ..domain.identifiers import ReportToken
@@ -21,6 +21,7 @@ from ..domain.verification import (
     outcome_of,
 )
 from ..errors import TemporarilyUnavailable
+from ..valueclass import valueclass
 from .ports import (
     Claim,
     Clock,
@@ -69,7 +70,7 @@ def _validity(verification: Verification, now: int) -> int:
     return max(1, -(-(verification.valid_until - now) // 1000))
 
 
-@dataclass(frozen=True)
+@valueclass
 class Sender:
     """Sends and records; needs a claim on the send first.
 

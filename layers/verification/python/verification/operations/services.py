@@ -1,12 +1,12 @@
 """Services and their users: made, shown and deleted, each by the client that owns it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from ..domain.destination import Destination
 from ..domain.services import Auth, Service, User, is_id, make_id
 from ..errors import InvalidRequest, NotFound, TemporarilyUnavailable, UserNotFound
+from ..valueclass import valueclass
 from .delete import Delete
 from .lookup import Lookup
 from .ports import Clock, Random, Remaining, Telemetry
@@ -123,7 +123,7 @@ def cancel(delete: Delete, client_id: str, verification_id: str, remaining: Rema
         return
 
 
-@dataclass(frozen=True)
+@valueclass
 class Manage:
     """Makes, shows and deletes services and users.
 

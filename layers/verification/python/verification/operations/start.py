@@ -11,7 +11,7 @@ In this order, so that a crash loses nothing:
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..domain.codes import (
     HASH_BYTES,
@@ -45,6 +45,7 @@ from ..errors import (
     SuspectedFraud,
     TemporarilyUnavailable,
 )
+from ..valueclass import valueclass
 from .charging import Charging, paid_by
 from .ports import (
     Claim,
@@ -65,7 +66,7 @@ from .sending import Sender, content_of, lease
 LOOK_AFTER = 20
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class StartCommand:
     """What to verify, checked and normalised.
 
@@ -109,7 +110,7 @@ class StartCommand:
         return self.details.ip if self.details else None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Started:
     """A verification; `replayed` when the same request had started it before."""
 
@@ -117,7 +118,7 @@ class Started:
     replayed: bool
 
 
-@dataclass(frozen=True)
+@valueclass
 class Start:
     """Starts verifications."""
 

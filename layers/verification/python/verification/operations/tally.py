@@ -6,12 +6,12 @@ tallies may count a change twice when a batch was cut off in the middle.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from ..domain.guard import Kind, Seen, Window
 from ..domain.limits import Budget
 from ..domain.verification import OWN_APP, Status, Verification
 from ..errors import TemporarilyUnavailable
+from ..valueclass import valueclass
 from .ports import Change, Counters, IdentityKey, Remaining, Tallies, Telemetry
 from .screening import sighted
 
@@ -19,7 +19,7 @@ _ALARM_AT = 80  # per cent of a budget
 _ROOM = 5_000  # milliseconds that tallies may take, after the last credit
 
 
-@dataclass(frozen=True)
+@valueclass
 class Tally:
     """Takes batches of the stream."""
 

@@ -7,7 +7,7 @@
 What is stored of an app is its nonce; the seed takes the identity key besides.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from ..domain.services import Service, User
@@ -20,6 +20,7 @@ from ..errors import (
     TemporarilyUnavailable,
     UserNotFound,
 )
+from ..valueclass import valueclass
 from .ports import Clock, IdentityKey, Random, Remaining
 from .services import Services, find_user
 
@@ -62,7 +63,7 @@ class Apps(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Enrolment:
     """What an app has to be told, once.
 
@@ -75,7 +76,7 @@ class Enrolment:
     seed: bytes = field(repr=False)
 
 
-@dataclass(frozen=True)
+@valueclass
 class Enrol:
     """Enrols and removes authenticator apps.
 
@@ -125,7 +126,7 @@ def _fault(message: str) -> InvalidFields:
     return InvalidFields(faults=[FieldFault("code", message)])
 
 
-@dataclass(frozen=True)
+@valueclass
 class AppChecker:
     """Checks the codes of authenticator apps; see `ports.Checker`."""
 

@@ -1,7 +1,5 @@
 """Verify: count a guess and judge it, in one conditional write."""
 
-from dataclasses import dataclass
-
 from ..domain.codes import HASH_BYTES, code_mac, hash_destination, keyed_hash
 from ..domain.identifiers import parse_id
 from ..domain.verification import Guess, Verdict, Verification
@@ -12,6 +10,7 @@ from ..errors import (
     TemporarilyUnavailable,
     VerifierUnavailable,
 )
+from ..valueclass import valueclass
 from .ports import (
     Clock,
     CodeKeys,
@@ -28,7 +27,7 @@ from .ports import (
 ASK_AGAIN = 15
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class VerifyCommand:
     """A guess, checked and normalised.
 
@@ -45,7 +44,7 @@ class VerifyCommand:
     idempotency_key: str | None = None
 
 
-@dataclass(frozen=True)
+@valueclass
 class Verify:
     """Judges guesses. Fails closed: without an answer of the table nothing is valid."""
 

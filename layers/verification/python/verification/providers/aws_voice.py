@@ -4,7 +4,6 @@ Amazon Polly reads the text out: plain text, since our digits stand apart ("1, 2
 """
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -12,11 +11,12 @@ from pydantic import Field
 from ..domain.texts import choose
 from ..domain.verification import Channel
 from ..operations.ports import Order
+from ..valueclass import valueclass
 from .amazon import send
 from .aws_sms import REJECTIONS, CommonSettings, EndUserMessenger, Identity, Price
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Voice:
     """A voice of Amazon Polly.
 

@@ -21,7 +21,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
 
@@ -37,6 +36,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import ProviderError, ProviderRefused, ProviderSilent, ProviderUnavailable
 from ..operations.ports import Remaining
+from ..valueclass import valueclass
 from .tls import is_untrusted
 
 CONNECT_SECONDS, READ_SECONDS, TOTAL_SECONDS = 1, 5, 6
@@ -48,7 +48,7 @@ IDLE_SECONDS = 20  # after which a kept connection may be dead: the process was 
 logging.getLogger("urllib3").setLevel(logging.CRITICAL)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Answer:
     """What a vendor answered.
 

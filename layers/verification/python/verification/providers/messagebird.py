@@ -16,7 +16,7 @@ Errors have numbers, several in one answer, each with the parameter it is about:
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from pydantic import Field
@@ -33,6 +33,7 @@ from ..errors import (
     ProviderUnavailable,
 )
 from ..operations.ports import Order, Remaining
+from ..valueclass import valueclass
 from .http import Answer, HttpApi, without_none
 from .settings import BaseUrl, HeaderSecret, ProviderSettings
 
@@ -229,7 +230,7 @@ def _spoken(locale: str, country: str) -> str | None:
     return next((one for one in wanted if one in spoken), spoken[0] if spoken else None)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Fault:
     """One of the errors in an answer.
 

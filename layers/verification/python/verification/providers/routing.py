@@ -1,7 +1,6 @@
 """The providers of each channel and country, asked in order until one takes the send."""
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from ..domain.policy import MAX_DOUBTS
@@ -25,6 +24,7 @@ from ..operations.ports import (
     Terms,
     Verifier,
 )
+from ..valueclass import valueclass
 from .circuit import Circuit
 
 _OUTCOMES: Mapping[type[ProviderError], Outcome] = {
@@ -34,7 +34,7 @@ _OUTCOMES: Mapping[type[ProviderError], Outcome] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Offer:
     """What a provider can do.
 

@@ -5,7 +5,6 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeIs
 
 from botocore.exceptions import ClientError
@@ -15,6 +14,7 @@ from ..domain.guard import Mode
 from ..domain.limits import parse_all_limits
 from ..domain.policy import Client, Profile, Scope
 from ..errors import TemporarilyUnavailable, Unauthorized
+from ..valueclass import valueclass
 from . import table
 
 CACHE_SECONDS = 60  # a revoked secret works no longer than this
@@ -31,7 +31,7 @@ _MAPS = ("senders", "templates")  # of its profile, by country
 _NO_HASH = bytes(32)
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Secret:
     """A hashed secret of a client.
 
@@ -44,7 +44,7 @@ class Secret:
     valid_until: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ClientRecord:
     """A client as it is stored. A disabled one keeps its verifications and opens nothing."""
 

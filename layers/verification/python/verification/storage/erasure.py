@@ -1,7 +1,6 @@
 """All that the sessions table keeps of one destination, whoever asked for it: for erasing it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -9,11 +8,12 @@ from botocore.exceptions import ClientError
 from ..aws import reaching_aws
 from ..domain.policy import MAX_SENDS
 from ..operations.ports import Remaining
+from ..valueclass import valueclass
 from . import table
 from .writes import Writer, is_refused
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class Erased:
     """What there was of a verification.
 

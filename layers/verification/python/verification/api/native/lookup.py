@@ -1,9 +1,8 @@
 """GET /v1/verifications and GET /v1/verifications/{id}."""
 
-from dataclasses import dataclass
-
 from pydantic import Field
 
+from ...valueclass import valueclass
 from ..events import Call
 from ..fields import COUNTRY, MAX_DESTINATION, QueryFields, read_fields, text
 
@@ -26,7 +25,7 @@ class ListFields(QueryFields):
     masked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@valueclass
 class ListCommand:
     """A list, checked and normalised."""
 

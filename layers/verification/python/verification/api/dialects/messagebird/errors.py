@@ -12,7 +12,6 @@ is a caller's affair is one of these.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ....domain.verification import Reason
@@ -32,6 +31,7 @@ from ....errors import (
     Unauthorized,
     VerifierUnavailable,
 )
+from ....valueclass import valueclass
 from ...events import Answer
 
 _NOT_ALLOWED, _MISSING, _INVALID, _NOT_FOUND, _BAD_REQUEST, _INTERNAL = 2, 9, 10, 20, 21, 99
@@ -60,7 +60,7 @@ _TOKENS: Mapping[Reason | None, str] = {
 }
 
 
-@dataclass(frozen=True)
+@valueclass
 class Missing(FieldFault):
     """A parameter that has to be there and is not."""
 

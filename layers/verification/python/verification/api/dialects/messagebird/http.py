@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ....errors import ServiceError, Unauthorized
 from ....operations.ports import Remaining
+from ....valueclass import valueclass
 from ...body import read_json_or_form
 from ...events import (
     CLIENT_ID,
@@ -28,7 +29,7 @@ _ACCESS_KEY = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@valueclass
 class MessageBirdApi:
     """How MessageBird's API reads requests and refuses them.
 

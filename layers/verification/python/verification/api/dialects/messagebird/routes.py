@@ -1,7 +1,6 @@
 """What answers each address of MessageBird's API."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from ....domain.policy import Scope
@@ -11,6 +10,7 @@ from ....operations.lookup import Lookup
 from ....operations.ports import Clock
 from ....operations.start import Start
 from ....operations.verify import Verify
+from ....valueclass import valueclass
 from ...events import Answer, Call
 from ...handler import Respond
 from .errors import refuse_token
@@ -19,7 +19,7 @@ from .requests import read_start, read_token
 from .views import KINDS, Kind, kind_of, show_message, show_verify
 
 
-@dataclass(frozen=True)
+@valueclass
 class MessageBird:
     """MessageBird's Verify, by our operations."""
 

@@ -1,7 +1,7 @@
 """Verifications as MessageBird's objects: Verify, and the message that carries its code."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from ....domain.messages import render
 from ....domain.spoken import DEFAULT_LANGUAGE
 from ....domain.verification import Channel, Delivery, Record, Status, Verification
 from ....operations.sending import content_of
+from ....valueclass import valueclass
 from .requests import TOKEN
 
 _STATUSES = {
@@ -22,7 +23,7 @@ _STATUSES = {
 _TYPES = {Channel.VOICE: "tts", Channel.EMAIL: "email"}
 
 
-@dataclass(frozen=True)
+@valueclass
 class Kind:
     """A kind of message.
 

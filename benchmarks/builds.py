@@ -8,14 +8,15 @@ Three variants:
     naive-sam  benchmarks/naive as `sam build` ships it: no bytecode
 
 All files are dated 1980, as in the zip that SAM uploads. To each bundle of certificates in them
-one more certificate is added, that of the local stand-in for AWS: everything then is read, parsed
-and verified as on AWS, from the same files.
+one more is added, that of the local stand-in for AWS, and beside those that lie one by one:
+everything then is read, parsed and verified as on AWS, from the same files.
 """
 
 import hashlib
 import os
 import platform
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,6 +119,10 @@ def unpack(folder: Path, certificate: bytes, build: Path = BUILD) -> dict[str, d
         bundle = path.read_bytes()
         if b"-----BEGIN CERTIFICATE-----" in bundle:
             path.write_bytes(bundle + b"\n" + certificate)
+    for roots in folder.rglob("certifi/roots"):  # see layers/dependencies/build.py
+        command = ["openssl", "x509", "-noout", "-subject_hash"]
+        found = subprocess.run(command, input=certificate, capture_output=True, check=True)  # noqa: S603
+        (roots / f"{found.stdout.decode().strip()}.0").write_bytes(certificate)
     date(folder / "ours")
     return artifacts
 

@@ -6,10 +6,12 @@ side by side: the architecture the template asks for can never differ from the o
 Usage: python3.13 build.py FOLDER, with pip installed. The Makefile compiles the result.
 """
 
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,6 +49,7 @@ def main(layer: Path) -> None:
         for folder in folders:
             trim(folder)
             merge(folder, layer)
+    separate_roots(layer / "certifi")
 
 
 def install(folders: list[Path]) -> None:
@@ -108,6 +111,34 @@ def merge(source: Path, target: Path) -> None:
             shutil.copy2(path, copy)
         elif copy.read_bytes() != path.read_bytes():
             sys.exit(f"{path.relative_to(source)} differs between {' and '.join(ARCHITECTURES)}.")
+
+
+def separate_roots(certifi: Path) -> None:
+    """Put certifi's certificates one by one into `roots`, named as OpenSSL looks for them.
+
+    The name is a hash of whom the certificate speaks for; of several with one hash, the next has
+    the next number: openssl-rehash(1).
+
+    Raises:
+        SystemExit: there is no openssl here.
+    """
+    openssl = shutil.which("openssl")
+    if not openssl:
+        sys.exit("The command `openssl` is not installed, and names the certificates in a layer.")
+    roots = certifi / "roots"
+    roots.mkdir()
+    bundle = (certifi / "cacert.pem").read_text()
+    names: Counter[str] = Counter()
+    for certificate in re.findall("-----BEGIN [^-]+-----[^-]+-----END [^-]+-----\n", bundle):
+        hashed = subprocess.run(  # noqa: S603 - no outside input
+            [openssl, "x509", "-noout", "-subject_hash"],
+            input=certificate,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.strip()
+        (roots / f"{hashed}.{names[hashed]}").write_text(certificate)
+        names[hashed] += 1
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import importlib.util
 import marshal
 import os
 import re
+import ssl
 import struct
 import zipfile
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from types import CodeType
 
 import maxminddb
 import pytest
+from OpenSSL.crypto import FILETYPE_PEM, X509Store, X509StoreContext, load_certificate
 from verification.catalogue import SERVICES
 
 from tests.local import ROOT
@@ -103,6 +105,22 @@ def test_botocore_knows_the_services_in_use_and_no_others(layers: Layers) -> Non
     sources = (path.read_text() for path in layers.verification.rglob("*.py"))
     made = {service for source in sources for service in calls.findall(source)}
     assert there == made | set(SERVICES.values())
+
+
+def test_each_root_of_certifi_is_found_by_its_name_alone(layers: Layers) -> None:
+    folder = layers.dependencies / "certifi"
+    alone = [
+        load_certificate(FILETYPE_PEM, one.read_bytes()) for one in (folder / "roots").iterdir()
+    ]
+    bundle = ssl.create_default_context(cafile=folder / "cacert.pem").cert_store_stats()
+    assert len(alone) == bundle["x509"] > 100
+
+    roots = X509Store()
+    roots.load_locations(cafile=None, capath=str(folder / "roots"))
+    valid = [certificate for certificate in alone if not certificate.has_expired()]
+    assert len(valid) > 100
+    for certificate in valid:
+        X509StoreContext(roots, certificate).verify_certificate()
 
 
 def zipped(folder: Path, archive: Path) -> float:

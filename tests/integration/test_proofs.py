@@ -42,6 +42,7 @@ def test_what_is_there_proves_itself(place: Place, function: str) -> None:
         *((function, "SESSIONS_TABLE") for function in FUNCTIONS),
         *((f, "DIRECTORY_TABLE") for f in FUNCTIONS if f not in ("tally", "reports")),
         *((f, "CODE_KEYS_SECRET") for f in ("start", "verify", "resend")),
+        *((f, "RESEND_QUEUE_URL") for f in ("start", "resend", "reports")),
         *((f, "IDENTITY_KEY_SECRET") for f in ("start", "verify", "lookup", "tally", "reports")),
     ],
 )

@@ -100,7 +100,7 @@ class RawServer:
 
     Attributes:
         url: without a slash at its end.
-        connections: how many there were.
+        connections: how many there were; talks: those whose handshake is done.
         asked: the requests of all of them.
         closed: released once for each that has ended.
     """
@@ -113,7 +113,7 @@ class RawServer:
         self._thread = threading.Thread(target=self._serve)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
-        self.connections = 0
+        self.connections = self.talks = 0
         self.asked: list[Asked] = []
         self.closed = threading.Semaphore(0)
 
@@ -126,10 +126,14 @@ class RawServer:
         with suppress(OSError):  # it does not already
             self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
 
-    def __exit__(self, *_: object) -> None:
-        self.refuse()
+    def hang_up(self) -> None:
+        """End the connection that there is."""
         if self._talk:
             self._talk.stop()
+
+    def __exit__(self, *_: object) -> None:
+        self.refuse()
+        self.hang_up()
         self._thread.join()
         self._listener.close()
         if self._fault:
@@ -155,6 +159,7 @@ class RawServer:
         if self._tls:
             connection = self._tls.wrap_socket(connection, server_side=True)
         talk = self._talk = Talk(connection)
+        self.talks += 1
         try:
             while asked := talk.read():
                 self.asked.append(asked)

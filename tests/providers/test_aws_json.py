@@ -3,16 +3,13 @@
 import datetime
 import json
 import os
-import re
 import zlib
 from collections.abc import Callable, Iterator
 from email.utils import format_datetime
 from itertools import chain, repeat
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import certifi
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -27,7 +24,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import SSLError
 from verification import aws, aws_json
-from verification.aws_json import AMAZON_ROOTS, JsonClient, make_json_client
+from verification.aws_json import JsonClient, make_json_client
 from verification.errors import TemporarilyUnavailable
 
 from tests.providers.hostile import (
@@ -423,28 +420,6 @@ def test_without_a_region_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # --------------------------------------------------------------------------------------------- TLS
-
-
-def test_aws_is_whom_amazons_roots_vouch_for() -> None:
-    text = Path(certifi.where()).read_text()
-    labelled = re.findall(r'# Label: "([^"]+)"\n.*?(-----BEGIN.*?-----END [^\n]+)', text, re.DOTALL)
-    named = re.compile(r"Amazon Root CA [1-9]|Starfield Services Root Certificate Authority - G2")
-    theirs = {one for label, one in labelled if named.fullmatch(label)}
-    ours = re.findall("-----BEGIN.*?-----END [^\n]+", AMAZON_ROOTS.read_text(), re.DOTALL)
-    assert len(ours) == 5
-    assert set(ours) == theirs
-
-
-@pytest.mark.parametrize(
-    ("url", "bundle"),
-    [
-        ("https://dynamodb.eu-west-1.amazonaws.com", AMAZON_ROOTS),
-        ("https://dynamodb.example.com", certifi.where()),
-        ("https://dynamodb.amazonaws.com.example.com", certifi.where()),
-    ],
-)
-def test_only_aws_itself_is_held_to_them(url: str, bundle: object) -> None:
-    assert aws_json._bundle(url) == str(bundle)
 
 
 def test_who_is_not_vouched_for_hears_nothing(

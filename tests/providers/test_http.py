@@ -9,10 +9,11 @@ import gzip
 import json
 import logging
 import socket
+import ssl
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from verification.errors import (
 )
 from verification.providers import http as http_module
 from verification.providers.http import IDLE_SECONDS, MAX_ANSWER_BYTES, Answer, HttpApi
+from verification.trust import trust
 
 from tests.providers.hostile import (
+    PATIENCE,
     Asked,
     Behaviour,
     Close,
@@ -148,6 +151,66 @@ def test_addresses_that_swallow_connections_do_not_hold_us_past_the_deadline(
     assert len(tried) <= 3  # of twenty addresses, each twice
 
 
+# Connections made before there is anything to send
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait for what a server does in its own time."""
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def test_the_first_call_goes_by_the_connection_made_before() -> None:
+    api = HttpApi("acme")
+    with RawServer(says(OK)) as server:
+        api.connect(f"{server.url}/v1")
+        until(lambda: server.connections)
+        assert call(f"{server.url}/v1/messages", api=api).is_success
+        assert server.connections == 1
+
+
+def test_so_it_does_when_the_other_side_has_said_what_tls_says_after_its_handshake(
+    trusted_tls: ssl.SSLContext,
+) -> None:
+    trusted_tls.minimum_version = ssl.TLSVersion.TLSv1_3
+    api = HttpApi("acme")
+    with RawServer(says(OK), trusted_tls) as server:
+        api.connect(server.url)
+        until(lambda: server.talks)
+        time.sleep(0.1)  # for its two tickets, which nobody has read
+        assert call(server.url, api=api).is_success
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_connection_that_has_ended_meanwhile_is_made_again(
+    trusted_tls: ssl.SSLContext, encrypted: bool
+) -> None:
+    api = HttpApi("acme")
+    with RawServer(says(OK), trusted_tls if encrypted else None) as server:
+        api.connect(server.url)
+        until(lambda: server.talks)
+        server.hang_up()
+        assert server.closed.acquire(timeout=PATIENCE)
+        assert call(server.url, api=api).is_success
+        assert (server.connections, len(server.asked)) == (2, 1)
+
+
+def test_who_cannot_be_reached_before_can_be_later(
+    tls: tuple[Any, Path], refusing_port: int
+) -> None:
+    api = HttpApi("acme")
+    api.connect(f"http://127.0.0.1:{refusing_port}")
+    api.connect("http://no-such-host.invalid")
+    with RawServer(says(OK), tls[0]) as server:
+        api.connect(server.url)  # whom nobody vouches for
+        assert is_(failure(f"{server.url}/", api=api), ProviderRefused, "tls_failed")
+    with RawServer(says(OK)) as server:
+        assert call(server.url, api=api).is_success
+
+
 # TLS
 
 
@@ -160,9 +223,9 @@ def tls(tmp_path: Path) -> tuple[Any, Path]:
 def trusted_tls(tls: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A server's TLS that `requests` trusts for the time of a test."""
     monkeypatch.setattr("certifi.where", lambda: str(tls[1]))
-    http_module._trust.cache_clear()
+    trust.cache_clear()
     yield tls[0]
-    http_module._trust.cache_clear()
+    trust.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from verification.catalogue import CLASSES, SERVICES, Catalogue
 from verification.domain.verification import Channel
 from verification.errors import ProviderRefused, ProviderUnavailable
 from verification.operations.ports import Messenger, Verifier
+from verification.providers.http import HttpApi
 from verification.providers.routing import Offer, Routing
 from verification.settings import Settings
 from verification.storage.secrets import StoredProviderSettings
@@ -299,10 +300,15 @@ def test_an_offer_is_that_of_the_class() -> None:
     assert catalogue.read_settings("messente-verify", ACCOUNT).username == "ours"
 
 
-def test_those_that_will_send_are_made_before_and_one_without_settings_holds_up_nobody() -> None:
+def test_those_that_will_send_are_made_before_and_one_without_settings_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connected: list[str] = []
+    monkeypatch.setattr(HttpApi, "connect", lambda api, url: connected.append(url))
     shelf = Shelf({name: own for name, own in OWN.items() if name != "messente"})
     shelf.catalogue.warm_up(["sns", "messente", "webhook-acme"])
     assert {*shelf.catalogue._made} == {"sns", "webhook-acme"}
+    assert connected == [OWN["webhook-acme"]["url"]]
     assert shelf.refusal("messente") == "settings_wrong"
     shelf = Shelf()
     shelf.manager.failing = ClientError({"Error": {"Code": "AccessDeniedException"}}, "Get")

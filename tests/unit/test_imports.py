@@ -29,12 +29,13 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "settings": ({"domain", "errors"}, {"phonenumbers"}),
     "operations": ({"domain", "errors", "operations"}, set()),
     "aws": ({"errors"}, {"botocore"}),
-    "aws_json": ({"aws"}, {"botocore", "certifi", "urllib3"}),
+    "trust": (set(), {"certifi", "urllib3"}),
+    "aws_json": ({"aws", "trust"}, {"botocore", "urllib3"}),
     "telemetry": ({"domain", "errors"}, AWS),
     "storage": ({"domain", "errors", "aws", "operations.ports", "storage"}, AWS),
     "providers": (
-        {"domain", "errors", "aws", "operations.ports", "storage.table", "providers"},
-        AWS | {"certifi", "pydantic", "pyotp", "requests", "urllib3"},
+        {"domain", "errors", "aws", "operations.ports", "storage.table", "providers", "trust"},
+        AWS | {"pydantic", "pyotp", "requests", "urllib3"},
     ),
     "catalogue": (
         {"aws", "domain", "errors", "operations", "providers", "settings", "storage"},

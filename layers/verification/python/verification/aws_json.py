@@ -10,14 +10,12 @@ import functools
 import json
 import os
 import re
-import ssl
 import time
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -26,12 +24,9 @@ from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 from urllib3 import Timeout, connection_from_url
 from urllib3.exceptions import HTTPError
-from urllib3.util.ssl_ import create_urllib3_context
 
 from .aws import NO_ANSWER, delay, error_code, is_unavailable, make_client, make_session
-
-# All that AWS's own addresses are signed by; its test compares them with certifi's.
-AMAZON_ROOTS = Path(__file__).with_name("amazon-roots.pem")
+from .trust import trust
 
 _CONNECTIONS = 4  # that are kept
 _USUAL_REGION = re.compile(r"(?!cn-|us-iso|us-isob|eu-isoe|eusc-)[a-z]{2}(-[a-z]+)+-[0-9]+")
@@ -111,7 +106,8 @@ class JsonClient:
         self._url = f"{url.rstrip('/')}/"
         self._path = urlsplit(self._url).path
         self._attempts = attempts
-        tls = {"ssl_context": _trust(_bundle(self._url))} if url.startswith("https:") else {}
+        https = url.startswith("https:")
+        tls = {"ssl_context": trust(os.environ.get("AWS_CA_BUNDLE"))} if https else {}
         self._pool = connection_from_url(
             self._url, maxsize=_CONNECTIONS, timeout=timeout, retries=False, **tls
         )
@@ -280,25 +276,3 @@ def _refreshed() -> Callable[[], Any]:
         raise NoCredentialsError
     frozen: Callable[[], Any] = found.get_frozen_credentials
     return frozen
-
-
-# --------------------------------------------------------------------------------------------- TLS
-
-
-def _bundle(url: str) -> str:
-    """The file of those whom we believe who AWS is."""
-    if given := os.environ.get("AWS_CA_BUNDLE"):
-        return given
-    if (urlsplit(url).hostname or "").endswith(".amazonaws.com"):
-        return str(AMAZON_ROOTS)
-    import certifi  # for an endpoint of somebody's own
-
-    return certifi.where()
-
-
-@functools.cache
-def _trust(bundle: str) -> ssl.SSLContext:
-    """Read once: the roots of all the world take as long as a request."""
-    context = create_urllib3_context()
-    context.load_verify_locations(bundle)
-    return context

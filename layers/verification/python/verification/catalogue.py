@@ -22,7 +22,7 @@ from .errors import (
     ProviderUnavailable,
     TemporarilyUnavailable,
 )
-from .operations.ports import Messenger, Order, Remaining, Telemetry, Verifier
+from .operations.ports import Connects, Messenger, Order, Remaining, Telemetry, Verifier
 from .providers.routing import Offer, ask_renewed
 from .settings import Settings
 from .storage.secrets import StoredProviderSettings
@@ -107,10 +107,12 @@ class Catalogue:
         return self._made[name][1]
 
     def warm_up(self, names: Iterable[str]) -> None:
-        """Make those that the first send would else make, and wait for."""
+        """Make and connect those that the first send would else make, and wait for."""
         for name in names:
             with suppress(ProviderError):  # the log says it, and whoever sends by it meets it again
-                self.get(name)
+                provider = self.get(name)
+                if isinstance(provider, Connects):
+                    provider.connect()
 
     def verifier(self, name: str) -> Verifier:
         """As get(), for what has to be a verifier.

@@ -22,7 +22,7 @@ from .operations.lookup import Lookup
 from .operations.verify import Verify
 from .settings import Settings
 from .storage.directory import Directory
-from .storage.proofs import prove_secret, prove_table
+from .storage.proofs import prove_queue, prove_secret, prove_table
 from .storage.secrets import StoredCodeKeys, StoredIdentityKey
 from .storage.table import Item, client_key, verification_key
 from .storage.verifications import DynamoDbVerifications
@@ -93,7 +93,7 @@ class Stack:
         )
 
     def prove(self) -> None:
-        """Prove that the tables and secrets of the parts made so far are there.
+        """Prove that the tables, secrets and queues of the parts made so far are there.
 
         Not where a snapshot may be taken of the process, nor outside Lambda, where nothing is.
 
@@ -335,8 +335,11 @@ class Stack:
     def _watches(self) -> "SqsWatches":
         from .storage.watches import SqsWatches
 
-        queue_url = self._settings.required("RESEND_QUEUE_URL")
-        return SqsWatches(make_json_client("sqs", attempts=3), queue_url)
+        variable = "RESEND_QUEUE_URL"
+        queue_url = self._settings.required(variable)
+        client = make_json_client("sqs", attempts=3)
+        self._proofs.append(lambda: prove_queue(client, queue_url, variable))
+        return SqsWatches(client, queue_url)
 
     @functools.cached_property
     def _catalogue(self) -> "Catalogue":

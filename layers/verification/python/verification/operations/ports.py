@@ -384,6 +384,15 @@ class Messenger(Protocol):
 
 
 @runtime_checkable
+class Connects(Protocol):
+    """A provider that can open its connection before there is anything to send."""
+
+    def connect(self) -> None:
+        """Open the connection of the first call, in a second at most; else that one tries again."""
+        ...
+
+
+@runtime_checkable
 class TakesFeedback(Protocol):
     """A messenger that learns which of its messages were of use."""
 

@@ -11,7 +11,6 @@ Redirects are not followed: a vendor's address is a setting. Nothing is read fro
 (proxies, netrc), no certificate is taken on trust, and no cookie is kept.
 """
 
-import functools
 import json
 import logging
 import os
@@ -24,7 +23,6 @@ from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
 
-import certifi
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import HTTPBasicAuth
@@ -32,10 +30,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.util import Retry
-from urllib3.util.ssl_ import create_urllib3_context
 
 from ..errors import ProviderError, ProviderRefused, ProviderSilent, ProviderUnavailable
 from ..operations.ports import Remaining
+from ..trust import trust
 from ..valueclass import valueclass
 from .tls import is_untrusted
 
@@ -136,6 +134,23 @@ class HttpApi:
         self._adapter = _Adapter(max_retries=_ONLY_WITHOUT_CONNECTION)
         self._session.mount("https://", self._adapter)
         self._session.mount("http://", self._adapter)
+
+    def connect(self, url: str) -> None:
+        """Open the connection that the next call to where this is will use.
+
+        Within CONNECT_SECONDS; if it fails there is none, and the call tries again.
+        """
+        request = requests.Request("GET", url).prepare()
+        with _Watchdog(CONNECT_SECONDS), suppress(requests.RequestException, HTTPError, OSError):
+            pool: Any = self._adapter.get_connection_with_tls_context(request, verify=True)
+            connection = pool._get_conn()
+            try:
+                connection.connect()
+            except BaseException:
+                connection.close()
+                raise
+            pool._put_conn(connection)
+        self._used_at = self._clock()
 
     def call(
         self,
@@ -294,6 +309,13 @@ class _Watched:
             fault = error
         raise NewConnectionError(self, str(fault)) from fault  # type: ignore[arg-type]
 
+    @property
+    def is_connected(self) -> bool:
+        """As urllib3's, but for what TLS 1.3 says after its handshake: that ends no connection."""
+        sock: socket.socket | None = self.sock  # type: ignore[attr-defined]
+        connected: bool = super().is_connected  # type: ignore[misc]
+        return connected or (sock is not None and _says_nothing(sock))
+
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         if self.sock is not None:  # type: ignore[attr-defined] # kept from an earlier call, or TLS
             _Watchdog.current.watchdog.hold(self.sock)  # type: ignore[attr-defined]
@@ -304,6 +326,18 @@ class _Watched:
             self.connect()  # type: ignore[attr-defined]
         _Watchdog.current.watchdog.asked = True
         super().send(data)  # type: ignore[misc]
+
+
+def _says_nothing(sock: socket.socket) -> bool:
+    """Whether what there is to read is TLS's own: not the end, nor what nobody asked for."""
+    sock.settimeout(0)
+    try:
+        sock.recv(1)
+    except ssl.SSLWantReadError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 class _HttpConnection(_Watched, HTTPConnection):
@@ -322,17 +356,9 @@ class _HttpsPool(HTTPSConnectionPool):
     ConnectionCls = _HttpsConnection
 
 
-@functools.cache
-def _trust() -> ssl.SSLContext:
-    """The roots of the world, read once: each connection that reads them costs a request more."""
-    context = create_urllib3_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=_trust(), **kwargs)
+        super().init_poolmanager(*args, ssl_context=trust(), **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def cert_verify(self, conn: Any, *_: Any) -> None:

@@ -109,6 +109,10 @@ class MessageBirdApi:
         self._reports_url = reports_url
         self._http = HttpApi(provider)
 
+    def connect(self) -> None:
+        """Open the connection of the first send; see `Connects`."""
+        self._http.connect(self._settings.base_url)
+
     def call(
         self,
         method: str,
@@ -143,6 +147,10 @@ class MessageBirdMessenger:
     def __init__(self, settings: Settings, reports_url: str | None = None) -> None:
         self._settings = settings
         self._api = MessageBirdApi(self.name, settings, reports_url)
+
+    def connect(self) -> None:
+        """Open the connection of the first send; see `Connects`."""
+        self._api.connect()
 
     def send(self, order: Order) -> str:
         """Hand the message over once; see `Messenger.send`."""

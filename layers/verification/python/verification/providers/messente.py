@@ -102,6 +102,10 @@ class MessenteMessenger:
         self._reports_url = reports_url
         self._api = HttpApi(self.name)
 
+    def connect(self) -> None:
+        """Open the connection of the first send; see `Connects`."""
+        self._api.connect(self._settings.base_url)
+
     def send(self, order: Order) -> str:
         """Hand the message over once; see `Messenger.send`."""
         answer = self._api.call(

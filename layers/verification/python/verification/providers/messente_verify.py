@@ -79,6 +79,10 @@ class MessenteVerifier:
         self._settings = settings
         self._api = HttpApi(self.name)
 
+    def connect(self) -> None:
+        """Open the connection of the first send; see `Connects`."""
+        self._api.connect(self._settings.base_urls[0])
+
     def start(self, order: Order) -> str:
         """Have a code made and sent; see `Verifier.start`."""
         settings = self._settings

@@ -80,6 +80,10 @@ class VerigatorVerifier:
         self._headers = _headers(settings)
         self._api = HttpApi(self.name)
 
+    def connect(self) -> None:
+        """Open the connection of the first send; see `Connects`."""
+        self._api.connect(self._users_url)
+
     def start(self, order: Order) -> str:
         """Have a code sent, or wait for the app's; see `Verifier.start`.
 

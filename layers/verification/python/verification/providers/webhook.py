@@ -103,6 +103,10 @@ class WebhookMessenger:
         self._reports_url = reports_url
         self._api = HttpApi(name)
 
+    def connect(self) -> None:
+        """Open the connection of the first send; see `Connects`."""
+        self._api.connect(self._url)
+
     def send(self, order: Order) -> str:
         """Hand the message over, once for whoever heeds the id; see `Messenger.send`."""
         body = self._body(order)

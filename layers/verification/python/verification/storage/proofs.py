@@ -1,4 +1,4 @@
-"""Proofs at INIT that tables and secrets are there: a wrong name never meets a customer.
+"""Proofs at INIT that tables, secrets and queues are there: a wrong name never meets a customer.
 
 They also open the connections that the first request then uses. What is out of reach for the moment
 proves nothing, and is left to the requests.
@@ -14,8 +14,12 @@ from ..aws import error_code, reaching_aws
 from ..errors import ConfigurationError
 from .table import Item
 
-_NOT_THERE = "ResourceNotFoundException"
-_NOT_ALLOWED = "AccessDeniedException"
+_NOT_THERE = {
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+    "ResourceNotFoundException",
+}
+_NOT_ALLOWED = {"AccessDenied", "AccessDeniedException"}
 # AWS asks who may use it before it looks whether it is there.
 _NOT_USABLE = "{} is not there, or this function may not use it."
 
@@ -57,13 +61,28 @@ def prove_secret(read: Callable[[], Any], secret_id: str, variable: str) -> None
         raise ConfigurationError(f"{variable}: {_NOT_USABLE.format(secret_id)}")
 
 
+def prove_queue(client: Any, queue_url: str, variable: str) -> None:
+    """Ask for a queue's name alone.
+
+    Args:
+        client: a low-level SQS client.
+
+    Raises:
+        ConfigurationError: there is no such queue.
+        TemporarilyUnavailable: it is out of reach just now.
+    """
+    ask = partial(client.get_queue_attributes, QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    if not _prove(ask, queue_url, variable):
+        raise ConfigurationError(f"{variable}: {_NOT_USABLE.format(queue_url)}")
+
+
 def _prove(use: Callable[[], Any], name: str, variable: str) -> bool:
     """Whether the role let us."""
     try:
         with reaching_aws():
             use()
     except ClientError as error:
-        if error_code(error) == _NOT_THERE:
+        if error_code(error) in _NOT_THERE:
             raise ConfigurationError(f"{variable}: there is no {name}.") from error
-        return error_code(error) != _NOT_ALLOWED
+        return error_code(error) not in _NOT_ALLOWED
     return True

@@ -78,7 +78,8 @@ build: $(VENV) ## Build functions and layers into .aws-sam/build.
 lock: $(VENV) ## Choose the newest versions of all packages and write them down, with hashes.
 	uv pip compile --upgrade $(LOCK) --override tests/overrides.txt tests/requirements.in \
 	  --output-file tests/requirements.txt
-	uv pip compile --upgrade $(LOCK) layers/dependencies/requirements.in \
+	uv pip compile --upgrade $(LOCK) --no-emit-package charset-normalizer \
+	  layers/dependencies/requirements.in \
 	  --constraints tests/requirements.txt --output-file layers/dependencies/requirements.txt
 	for lock in tests/audit/requirements layers/countries/node tests/local/java; do \
 	  uv pip compile --upgrade $(LOCK) $$lock.in --output-file $$lock.txt || exit 1; done

@@ -115,6 +115,7 @@ def run_bare(
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr, done.stderr
     return done.stdout
 
 

@@ -193,3 +193,9 @@ def test_every_error_has_a_code_of_its_own() -> None:
     codes = [error.code for error in SERVICE_ERRORS]
     assert len(set(codes)) == len(codes)
     assert all(re.fullmatch(r"[a-z_]+", code) for code in codes)
+
+
+@pytest.mark.parametrize("app", sorted(FUNCTIONS.glob("*/app.py")), ids=lambda app: app.parent.name)
+def test_each_function_ends_its_init_by_a_proof(app: Path) -> None:
+    """Without it nothing is proven, and no garbage is ever collected."""
+    assert "stack.prove()" in app.read_text().splitlines()

@@ -5,9 +5,12 @@ randomness, so that a snapshot may be taken of it.
 """
 
 import functools
+import gc
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +59,13 @@ def clock() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _prove_all(proofs: Iterable[Callable[[], None]]) -> None:
+    # What is out of reach for the moment is the requests' affair.
+    with suppress(TemporarilyUnavailable):
+        for proof in proofs:
+            proof()
+
+
 class Stack:
     """The parts of one function.
 
@@ -69,7 +79,8 @@ class Stack:
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._settings = Settings(environ)
         self.telemetry = Telemetry()
-        self._proofs: list[Callable[[], None]] = []  # of what was made; some make the rest
+        # Of what was made; those of one service follow one another by one connection.
+        self._proofs: dict[str, list[Callable[[], None]]] = defaultdict(list)
 
     def handler(
         self,
@@ -93,19 +104,23 @@ class Stack:
         )
 
     def prove(self) -> None:
-        """Prove that the tables, secrets and queues of the parts made so far are there.
+        """End INIT: prove that the tables, secrets and queues of the parts made so far are there.
 
-        Not where a snapshot may be taken of the process, nor outside Lambda, where nothing is.
+        All services are asked at once. Nothing is proven where a snapshot may be taken of the
+        process, nor outside Lambda, where nothing is. From here on garbage is looked for, and only
+        in what requests make: see verification/__init__.py.
 
         Raises:
             ConfigurationError: one is not, or a secret has not the form it should have.
         """
-        on_demand = self._settings.optional("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start"
-        if self._settings.optional("AWS_LAMBDA_FUNCTION_NAME") and on_demand:
-            # Whatever is out of reach for the moment is the requests' affair.
-            with suppress(TemporarilyUnavailable):
-                for proof in self._proofs:
-                    proof()
+        if not self._settings.optional("AWS_LAMBDA_FUNCTION_NAME"):
+            return
+        if self._settings.optional("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+            with ThreadPoolExecutor() as threads:
+                for _ in threads.map(_prove_all, self._proofs.values()):
+                    pass
+        gc.freeze()
+        gc.enable()
 
     def start(self) -> "Start":
         from .operations.start import Start
@@ -250,13 +265,13 @@ class Stack:
     def _table(self, variable: str, nobody: Item) -> str:
         """The name of a table, to be proven with the key of an item that there never is."""
         name = self._settings.required(variable)
-        self._proofs.append(lambda: prove_table(self._dynamodb, name, nobody, variable))
+        self._proofs["dynamodb"].append(lambda: prove_table(self._dynamodb, name, nobody, variable))
         return name
 
     def _secret(self, variable: str, read: Callable[[], Any]) -> str:
         """The name of a secret, to be proven by reading it."""
         name = self._settings.required(variable)
-        self._proofs.append(lambda: prove_secret(read, name, variable))
+        self._proofs["secretsmanager"].append(lambda: prove_secret(read, name, variable))
         return name
 
     @functools.cached_property
@@ -338,7 +353,7 @@ class Stack:
         variable = "RESEND_QUEUE_URL"
         queue_url = self._settings.required(variable)
         client = make_json_client("sqs", attempts=3)
-        self._proofs.append(lambda: prove_queue(client, queue_url, variable))
+        self._proofs["sqs"].append(lambda: prove_queue(client, queue_url, variable))
         return SqsWatches(client, queue_url)
 
     @functools.cached_property
@@ -388,7 +403,7 @@ class Stack:
         from .providers.routing import Routing
 
         routes = self._settings.routes
-        self._proofs.append(lambda: self._catalogue.warm_up(routes.names))
+        self._proofs["providers"].append(lambda: self._catalogue.warm_up(routes.names))
         return Sender(
             verifications=self._verifications,
             route=Routing(routes, self._catalogue, clock),

@@ -47,7 +47,7 @@ def measure(world: World) -> dict[str, Any]:
     for variant, operations in OPERATIONS.items():
         with world.door.listening() as heard:
             started = start_some(world, variant, _CALLS + 1)
-        looks = [call.request["MessageBody"] for call in heard.calls if call.service == "sqs"]
+        looks = [c.request["MessageBody"] for c in heard.calls if c.operation == "SendMessage"]
         new = old = _images(world, started) if variant == "ours" else []
         found[variant] = {}
         for operation in operations:

@@ -26,7 +26,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15, help="cold starts of each function")
     parser.add_argument("--accept", action="store_true", help="write the results, worse or not")
     parser.add_argument(
-        "--markdown", action="store_true", help="measure nothing: write docs/performance.md"
+        "--markdown",
+        action="store_true",
+        help="measure nothing: write the tables of docs/performance.md and the README",
     )
     arguments = parser.parse_args()
     unknown = set(arguments.parts) - set(PARTS)
@@ -36,7 +38,7 @@ def main() -> int:
         signal.signal(ending, interrupt)
     try:
         if arguments.markdown:
-            report.write_page()
+            report.write_pages()
             return 0
         parts = arguments.parts or PARTS
         return tell(measure(set(parts), arguments.rounds), arguments.accept)

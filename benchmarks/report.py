@@ -1,4 +1,4 @@
-"""The table, in a terminal and in docs/performance.md, and beside the committed one."""
+"""The table, in a terminal, docs/performance.md and the README, and beside the committed one."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from tests.local import ROOT, LocalError
 
 RESULTS = HERE / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
+README = ROOT / "README.md"
 TOLERANCE = 0.05
 _BEGIN, _END = "<!-- made by python -m benchmarks --markdown -->", "<!-- end -->"
 _HEAD = ("measure", "ours", "naive", "reached", "target", "met")
@@ -52,18 +53,28 @@ def markdown(results: Mapping[str, Any]) -> str:
     return "\n".join([_where(results), "", *(f"| {' | '.join(line)} |" for line in cells)])
 
 
-def write_page() -> None:
-    """Put the committed figures between the marks in docs/performance.md.
+def short(results: Mapping[str, Any]) -> str:
+    """The lines that the README quotes: what is compared with the baseline."""
+    compared = [row for row in rows(results) if row.theirs and row.target]
+    lines = (f"| {row.measure} | {row.reached} | {row.target} |" for row in compared)
+    return "\n".join(
+        ["| measure | ours | aimed at |", "|---|---|---|", *lines, "", _where(results)]
+    )
+
+
+def write_pages() -> None:
+    """Put the committed figures between the marks in docs/performance.md and the README.
 
     Raises:
         LocalError: nothing was measured yet, or the marks are gone.
     """
-    page = PAGE.read_text()
-    before, begin, rest = page.partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not begin or not end:
-        raise LocalError(f"{PAGE} has not the marks {_BEGIN} and {_END}.")
-    PAGE.write_text(f"{before}{_BEGIN}\n\n{markdown(load())}\n\n{_END}{after}")
+    results = load()
+    for path, table in ((PAGE, markdown(results)), (README, short(results))):
+        before, begin, rest = path.read_text().partition(_BEGIN)
+        _, end, after = rest.partition(_END)
+        if not begin or not end:
+            raise LocalError(f"{path} has not the marks {_BEGIN} and {_END}.")
+        path.write_text(f"{before}{_BEGIN}\n\n{table}\n\n{_END}{after}")
 
 
 def load() -> dict[str, Any]:

@@ -96,19 +96,29 @@ def test_what_is_paid_for_has_a_price_a_date_and_a_source() -> None:
     assert prices["as_of"] and prices["region"] and prices["assumed"]["said"]
 
 
-def test_the_page_takes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert report.PAGE.exists()
-    page, results = tmp_path / "page.md", tmp_path / "results.json"
-    page.write_text(report.PAGE.read_text())
-    machine = report.machine()
-    results.write_text(json.dumps({"callgrind": counts(50), "machine": machine}))
-    monkeypatch.setattr(report, "PAGE", page)
+def test_the_pages_take_their_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps({"callgrind": counts(50), "machine": report.machine()}))
     monkeypatch.setattr(report, "RESULTS", results)
-    report.write_page()
-    once = page.read_text()
-    assert "| start: instructions, warm |" in once
-    report.write_page()
-    assert page.read_text() == once
+    for name in ("PAGE", "README"):
+        page = tmp_path / name
+        page.write_text(getattr(report, name).read_text())
+        monkeypatch.setattr(report, name, page)
+    report.write_pages()
+    once = [page.read_text() for page in (report.PAGE, report.README)]
+    assert all("| start: instructions, warm |" in text for text in once)
+    report.write_pages()
+    assert [page.read_text() for page in (report.PAGE, report.README)] == once
+
+
+def test_the_pages_show_what_is_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PAGE", "README"):
+        page = tmp_path / name
+        page.write_text(getattr(report, name).read_text())
+        monkeypatch.setattr(report, name, page)
+    before = [page.read_text() for page in (report.PAGE, report.README)]
+    report.write_pages()
+    assert [page.read_text() for page in (report.PAGE, report.README)] == before
 
 
 def test_instructions_of_one_more_request_are_those_of_more_less_those_of_one(

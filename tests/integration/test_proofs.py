@@ -1,12 +1,15 @@
 """What is not there, or is not what it should be, stops a function at INIT with one sentence."""
 
+import gc
 import json
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.session import get_session
+from verification import wiring
 from verification.errors import ConfigurationError
 from verification.wiring import Stack
 
@@ -25,6 +28,14 @@ FUNCTIONS: dict[str, Callable[[Stack], object]] = {
 IN_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "start"}
 
 
+@pytest.fixture(autouse=True)
+def unfrozen() -> Iterator[None]:
+    """What is made here does not stay, as it would in Lambda."""
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
 def initialise(place: Place, function: str, **settings: str) -> None:
     stack = place.stack(**(IN_LAMBDA | settings))
     FUNCTIONS[function](stack)
@@ -34,6 +45,33 @@ def initialise(place: Place, function: str, **settings: str) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_what_is_there_proves_itself(place: Place, function: str) -> None:
     initialise(place, function)
+
+
+@pytest.mark.parametrize("kind", ["on-demand", "snap-start"])
+def test_from_the_end_of_init_on_garbage_is_collected(place: Place, kind: str) -> None:
+    gc.disable()  # as verification/__init__.py does in Lambda
+    initialise(place, "verify", AWS_LAMBDA_INITIALIZATION_TYPE=kind)
+    assert gc.isenabled()
+    assert gc.get_freeze_count()
+
+
+def test_a_service_that_does_not_answer_is_not_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """INIT has ten seconds; with what else may be wrong then, one sentence is the answer."""
+    monkeypatch.setattr(wiring, "PROOF_SECONDS", 0.5)
+    ended = threading.Event()
+
+    def hang() -> None:
+        ended.wait(30)
+
+    stack = place.stack(**IN_LAMBDA, SESSIONS_TABLE="nothing-here")
+    stack._proofs["sqs"].append(hang)
+    FUNCTIONS["verify"](stack)
+    with pytest.raises(ConfigurationError, match="there is no nothing-here"):
+        stack.prove()
+    assert not ended.is_set()
+    ended.set()
 
 
 @pytest.mark.parametrize(

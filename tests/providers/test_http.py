@@ -27,8 +27,9 @@ from verification.errors import (
 )
 from verification.providers import http as http_module
 from verification.providers.http import IDLE_SECONDS, MAX_ANSWER_BYTES, Answer, HttpApi
-from verification.trust import trust
+from verification.trust import _read
 
+from layers.dependencies.build import separate_roots
 from tests.providers.hostile import (
     PATIENCE,
     Asked,
@@ -204,6 +205,8 @@ def test_who_cannot_be_reached_before_can_be_later(
     api = HttpApi("acme")
     api.connect(f"http://127.0.0.1:{refusing_port}")
     api.connect("http://no-such-host.invalid")
+    api.connect(f"http://{'a' * 64}.example")  # no label is so long
+    api.connect("no address at all")
     with RawServer(says(OK), tls[0]) as server:
         api.connect(server.url)  # whom nobody vouches for
         assert is_(failure(f"{server.url}/", api=api), ProviderRefused, "tls_failed")
@@ -223,9 +226,9 @@ def tls(tmp_path: Path) -> tuple[Any, Path]:
 def trusted_tls(tls: tuple[Any, Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A server's TLS that `requests` trusts for the time of a test."""
     monkeypatch.setattr("certifi.where", lambda: str(tls[1]))
-    trust.cache_clear()
+    _read.cache_clear()
     yield tls[0]
-    trust.cache_clear()
+    _read.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -239,6 +242,28 @@ def test_a_certificate_that_nobody_signed_is_refused_whatever_the_environment_sa
     with RawServer(says(OK), tls[0]) as server:
         assert is_(failure(f"{server.url}/"), ProviderRefused, "tls_failed")
         assert not server.asked
+
+
+def test_of_roots_that_lie_one_by_one_those_alone_are_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the layer, where nothing reads the bundle."""
+    ours, theirs = (self_signed(make_folder(tmp_path / name)) for name in ("ours", "theirs"))
+    bundle = make_folder(tmp_path / "certifi") / "cacert.pem"
+    bundle.write_bytes(ours[1].read_bytes())
+    separate_roots(bundle.parent)
+    bundle.write_text("")
+    monkeypatch.setattr("certifi.where", lambda: str(bundle))
+    with RawServer(says(OK), ours[0]) as server:
+        assert call(f"{server.url}/").is_success
+    with RawServer(says(OK), theirs[0]) as server:
+        assert is_(failure(f"{server.url}/"), ProviderRefused, "tls_failed")
+        assert not server.asked
+
+
+def make_folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def test_a_certificate_for_another_name_is_refused(

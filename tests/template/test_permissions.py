@@ -28,6 +28,7 @@ START_AND_VERIFY = {
     "secretsmanager:GetSecretValue CodeKeysSecret",
     "secretsmanager:GetSecretValue IdentityKeySecret",
     "secretsmanager:GetSecretValue ProvidersSecret",
+    "sqs:GetQueueAttributes ResendQueue",
     "sqs:SendMessage ResendQueue",
 }
 ALLOWED = {
@@ -42,6 +43,7 @@ ALLOWED = {
         "secretsmanager:GetSecretValue CodeKeysSecret",
         "secretsmanager:GetSecretValue IdentityKeySecret",
         "secretsmanager:GetSecretValue ProvidersSecret",
+        "sqs:GetQueueAttributes ResendQueue",
         "sqs:SendMessage ResendQueue",
         *SEND,
     },
@@ -106,6 +108,7 @@ ALLOWED = {
         "dynamodb:Query SessionsTable",
         "dynamodb:UpdateItem SessionsTable",
         "secretsmanager:GetSecretValue IdentityKeySecret",
+        "sqs:GetQueueAttributes ResendQueue",
         "sqs:SendMessage ReportsDeadLetterQueue",
         "sqs:SendMessage ResendQueue",
     },

@@ -14,9 +14,8 @@ from urllib3.util.ssl_ import create_urllib3_context
 _ONE_BY_ONE = "roots"  # beside certifi's bundle
 
 
-@functools.cache
 def trust(bundle: str | None = None) -> ssl.SSLContext:
-    """The context of all connections; made once.
+    """The context of one client's connections.
 
     Args:
         bundle: a file of certificates (PEM), believed in place of the roots.
@@ -24,10 +23,16 @@ def trust(bundle: str | None = None) -> ssl.SSLContext:
     Raises:
         OSError: there is no such file, or no certificate in it.
     """
-    context = create_urllib3_context()
     roots = Path(certifi.where()).with_name(_ONE_BY_ONE)
     if bundle or not roots.is_dir():
-        context.load_verify_locations(bundle or certifi.where())
-    else:
-        context.load_verify_locations(capath=roots)
+        return _read(bundle or certifi.where())
+    context = create_urllib3_context()
+    context.load_verify_locations(capath=roots)
+    return context
+
+
+@functools.cache
+def _read(bundle: str) -> ssl.SSLContext:
+    context = create_urllib3_context()
+    context.load_verify_locations(bundle)
     return context

@@ -10,7 +10,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     from .storage.services import DynamoDbServices
     from .storage.tallies import DynamoDbTallies
     from .storage.watches import SqsWatches
+
+
+PROOF_SECONDS = 4  # of the ten that Lambda gives INIT
 
 
 def clock() -> int:
@@ -106,7 +109,8 @@ class Stack:
     def prove(self) -> None:
         """End INIT: prove that the tables, secrets and queues of the parts made so far are there.
 
-        All services are asked at once. Nothing is proven where a snapshot may be taken of the
+        All services are asked at once, and who has not answered in PROOF_SECONDS is left to the
+        requests. Nothing is proven where a snapshot may be taken of the
         process, nor outside Lambda, where nothing is. From here on garbage is looked for, and only
         in what requests make: see verification/__init__.py.
 
@@ -116,9 +120,11 @@ class Stack:
         if not self._settings.optional("AWS_LAMBDA_FUNCTION_NAME"):
             return
         if self._settings.optional("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
-            with ThreadPoolExecutor() as threads:
-                for _ in threads.map(_prove_all, self._proofs.values()):
-                    pass
+            threads = ThreadPoolExecutor()
+            begun = [threads.submit(_prove_all, proofs) for proofs in self._proofs.values()]
+            for proven in wait(begun, PROOF_SECONDS).done:
+                proven.result()
+            threads.shutdown(wait=False)
         gc.freeze()
         gc.enable()
 

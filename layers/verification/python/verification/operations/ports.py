@@ -388,7 +388,7 @@ class Connects(Protocol):
     """A provider that can open its connection before there is anything to send."""
 
     def connect(self) -> None:
-        """Open the connection of the first call, in a second at most; else that one tries again."""
+        """Open the connection of the first call; if it cannot be, that one tries again."""
         ...
 
 

@@ -138,10 +138,12 @@ class HttpApi:
     def connect(self, url: str) -> None:
         """Open the connection that the next call to where this is will use.
 
-        Within CONNECT_SECONDS; if it fails there is none, and the call tries again.
+        Within CONNECT_SECONDS and the look-up of a name, which cannot be cut; if it fails there is
+        no connection, and the call tries again.
         """
-        request = requests.Request("GET", url).prepare()
-        with _Watchdog(CONNECT_SECONDS), suppress(requests.RequestException, HTTPError, OSError):
+        faults = (requests.RequestException, HTTPError, OSError, ValueError)
+        with _Watchdog(CONNECT_SECONDS), suppress(*faults):
+            request = requests.Request("GET", url).prepare()
             pool: Any = self._adapter.get_connection_with_tls_context(request, verify=True)
             connection = pool._get_conn()
             try:

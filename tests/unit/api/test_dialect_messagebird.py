@@ -144,7 +144,7 @@ ACCEPTED: list[tuple[str, str, Any, dict[str, Any]]] = [
     ("subject", "email", "x" * 150, {"subject": "x" * 150}),
     ("subject", "email", "{brand} {", {"subject": "{brand} {"}),
     ("subject", "email", "", {}),
-    ("subject", "sms", "x" * 151, {}),  # for e-mail only
+    ("subject", "sms", "x" * 150, {}),  # for e-mail only
     ("reportUrl", "sms", "https://shop.example.org/reports?a=b#c", {}),
     ("reportUrl", "sms", "http://[::1]:8080", {}),
     ("reportUrl", "sms", "https://shop.example.org/" + "x" * 1_975, {}),
@@ -242,6 +242,7 @@ REFUSED: list[tuple[str, str, Any, int]] = [
     ("language", "tts", "xx-yy", 10),
     ("language", "tts", "en", 10),
     ("subject", "email", "x" * 151, 10),
+    ("subject", "sms", "x" * 151, 10),
     ("subject", "email", " ", 10),
     ("subject", "email", "x\nBcc: eve@example.com", 10),
     ("reportUrl", "sms", "https://shop.example.org/" + "x" * 1_976, 10),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from ....domain.codes import normalise_guess
 from ....domain.destination import Destination
-from ....domain.messages import MAX_VALIDITY
+from ....domain.messages import MAX_SUBJECT, MAX_VALIDITY
 from ....domain.spoken import DEFAULT_LANGUAGE, LANGUAGES
 from ....domain.verification import Channel, Details
 from ....errors import FieldFault, InvalidFields
@@ -151,6 +151,8 @@ def read_start(call: Call, test_code: str | None) -> StartCommand:
     voice = parameters.word("voice", _VOICES)
     language = parameters.word("language", LANGUAGES) or DEFAULT_LANGUAGE
     subject = parameters.text("subject") or _SUBJECT
+    if len(subject) > MAX_SUBJECT:  # also where it is of no use, as the document says
+        parameters.refuse("subject", f"should be 1 to {MAX_SUBJECT} characters")
     _check_report_url(parameters)
     if parameters.faults or to is None or channel is None:
         raise InvalidFields(faults=parameters.faults)

@@ -16,12 +16,12 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import HERE
+from layers.dependencies.build import separate_roots
 from tests.local import ROOT, LocalError
 from tests.local.deploy import BUILD, environment, tidy
 from tests.local.processes import locked, run
@@ -119,10 +119,9 @@ def unpack(folder: Path, certificate: bytes, build: Path = BUILD) -> dict[str, d
         bundle = path.read_bytes()
         if b"-----BEGIN CERTIFICATE-----" in bundle:
             path.write_bytes(bundle + b"\n" + certificate)
-    for roots in folder.rglob("certifi/roots"):  # see layers/dependencies/build.py
-        command = ["openssl", "x509", "-noout", "-subject_hash"]
-        found = subprocess.run(command, input=certificate, capture_output=True, check=True)  # noqa: S603
-        (roots / f"{found.stdout.decode().strip()}.0").write_bytes(certificate)
+    for roots in list(folder.rglob("certifi/roots")):
+        shutil.rmtree(roots)
+        separate_roots(roots.parent)
     date(folder / "ours")
     return artifacts
 

@@ -1,6 +1,7 @@
 """What the benchmarks reckon: units by AWS's rules, targets, and the comparison with before."""
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -96,29 +97,33 @@ def test_what_is_paid_for_has_a_price_a_date_and_a_source() -> None:
     assert prices["as_of"] and prices["region"] and prices["assumed"]["said"]
 
 
-def test_the_pages_take_their_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """The texts of both pages, as they become: of copies."""
+    for name in ("PAGE", "README"):
+        copy = tmp_path / name
+        copy.write_text(getattr(report, name).read_text())
+        monkeypatch.setattr(report, name, copy)
+    return lambda: [page.read_text() for page in (report.PAGE, report.README)]
+
+
+def test_the_pages_take_their_tables(
+    pages: Callable[[], list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     results = tmp_path / "results.json"
     results.write_text(json.dumps({"callgrind": counts(50), "machine": report.machine()}))
     monkeypatch.setattr(report, "RESULTS", results)
-    for name in ("PAGE", "README"):
-        page = tmp_path / name
-        page.write_text(getattr(report, name).read_text())
-        monkeypatch.setattr(report, name, page)
     report.write_pages()
-    once = [page.read_text() for page in (report.PAGE, report.README)]
+    once = pages()
     assert all("| start: instructions, warm |" in text for text in once)
     report.write_pages()
-    assert [page.read_text() for page in (report.PAGE, report.README)] == once
+    assert pages() == once
 
 
-def test_the_pages_show_what_is_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PAGE", "README"):
-        page = tmp_path / name
-        page.write_text(getattr(report, name).read_text())
-        monkeypatch.setattr(report, name, page)
-    before = [page.read_text() for page in (report.PAGE, report.README)]
+def test_the_pages_show_what_is_committed(pages: Callable[[], list[str]]) -> None:
+    before = pages()
     report.write_pages()
-    assert [page.read_text() for page in (report.PAGE, report.README)] == before
+    assert pages() == before
 
 
 def test_instructions_of_one_more_request_are_those_of_more_less_those_of_one(

@@ -110,9 +110,9 @@ class Stack:
         """End INIT: prove that the tables, secrets and queues of the parts made so far are there.
 
         All services are asked at once, and who has not answered in PROOF_SECONDS is left to the
-        requests. Nothing is proven where a snapshot may be taken of the
-        process, nor outside Lambda, where nothing is. From here on garbage is looked for, and only
-        in what requests make: see verification/__init__.py.
+        requests. Nothing is proven where a snapshot may be taken of the process, nor outside
+        Lambda, where nothing is. From here on garbage is looked for, and only in what requests
+        make: see verification/__init__.py.
 
         Raises:
             ConfigurationError: one is not, or a secret has not the form it should have.

@@ -5,7 +5,7 @@ from typing import Any
 from verification.api.events import Answer, Call, LambdaContext
 from verification.api.native.resend import read_resend
 from verification.api.native.views import show
-from verification.api.queue import is_batch, make_queue_handler
+from verification.api.queue import LOOK_ROOM, is_batch, make_queue_handler, read_look
 from verification.domain.policy import Scope
 from verification.wiring import Stack, clock
 
@@ -21,7 +21,7 @@ def respond(call: Call) -> Answer:
 
 
 asked_for = stack.handler("resend", {"POST /v1/verifications/{id}/resend": respond}, direct=respond)
-queued = make_queue_handler(stack.look_after(), stack.telemetry)
+queued = make_queue_handler(read_look(stack.look_after()), LOOK_ROOM, stack.telemetry)
 stack.prove()
 
 

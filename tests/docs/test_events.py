@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 from verification.api.events import is_http, route_of
-from verification.api.queue import is_batch, make_queue_handler
+from verification.api.queue import LOOK_ROOM, is_batch, make_queue_handler, read_look
 from verification.api.reports.handler import make_reports_handler
 from verification.catalogue import CLASSES
 from verification.domain.guard import Kind, Tally
@@ -214,7 +214,7 @@ def test_a_batch_is_shaped_as_sqs_shapes_it_and_only_poison_fails(
     def look_after(token: str, claimed: int, tries: int, remaining: Remaining) -> None:
         seen.append((token, claimed, tries))
 
-    answer = make_queue_handler(look_after, Telemetry())(event, Context())
+    answer = make_queue_handler(read_look(look_after), LOOK_ROOM, Telemetry())(event, Context())
     assert seen == [("fictionalverificationtoken", 1_795_348_799_950, 0)] * looks
     assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] == failed
 

@@ -8,6 +8,7 @@ from verification.domain.identifiers import VerificationId
 from verification.domain.limits import Budget
 from verification.domain.report import Report
 from verification.domain.verification import Send, Verdict, Verification
+from verification.domain.webhooks import Posting
 from verification.errors import ProviderError
 
 
@@ -48,6 +49,12 @@ class RecordingTelemetry:
 
     def crashed(self, event: str, error: BaseException) -> None:
         self.events.append(("crashed", event, type(error)))
+
+    def posted(self, posting: Posting, outcome: str) -> None:
+        self.events.append(("posted", posting.webhook_id, posting.event["id"], outcome))
+
+    def buried(self, posting: Posting, outcome: str) -> None:
+        self.events.append(("buried", posting.webhook_id, posting.event["id"], outcome))
 
     def warn(self, event: str, **fields: str | int) -> None:
         self.events.append(("warn", event, fields))

@@ -240,6 +240,23 @@ class InMemoryVerifications:
             self._put(replace(found, guessed_at=guess.now))
             return True
 
+    def end(self, token: str, began: int, now: int) -> bool:
+        with self._lock:
+            self._begin("end")
+            found = self._items.get(token)
+            if (
+                found is None
+                or found.created_at != began
+                or found.status != Status.PENDING
+                or found.valid_until > now
+                or found.is_verified
+                or found.ended
+                or (found.attempts >= found.max_attempts and not found.verifier)
+            ):
+                return False
+            self._put(replace(found, ended=True))
+            return True
+
     def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:
         with self._lock:
             self._begin("follow")

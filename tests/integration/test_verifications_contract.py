@@ -634,6 +634,35 @@ def test_what_is_anothers_is_not_confirmed(
     assert verifications.read(verification.token) == Record(after)
 
 
+def test_what_nobody_verified_in_time_ends_once(verifications: Verifications) -> None:
+    verification = created(verifications)
+    over = verification.valid_until
+    assert not verifications.end(verification.token, NOW, over - 1)
+    assert not verifications.end(verification.token, NOW - 1, over)  # an older life of the id
+    assert not verifications.end("z" * 26, NOW, over)
+    assert verifications.end(verification.token, NOW, over)
+    assert not verifications.end(verification.token, NOW, over)
+    found = verifications.read(verification.token)
+    assert found and found.verification == replace(verification, ended=True)
+
+
+def test_what_has_ended_otherwise_does_not_end_by_its_time(verifications: Verifications) -> None:
+    verified, failed, canceled = (created(verifications, max_attempts=1) for _ in range(3))
+    judged(verifications, guess(verified))
+    judged(verifications, guess(failed, WRONG_MAC))
+    verifications.cancel(canceled.id, "shop")
+    for one in (verified, failed, canceled):
+        assert not verifications.end(one.token, NOW, one.valid_until)
+
+
+def test_a_last_guess_that_its_verifier_never_judged_ends_with_the_time(
+    verifications: Verifications,
+) -> None:
+    one = created(verifications, max_attempts=1, verifier="acme", code_mac=NOBODYS_MAC)
+    judged(verifications, guess(one, WRONG_MAC))
+    assert verifications.end(one.token, NOW, one.valid_until)
+
+
 def test_the_only_guess_there_ever_was_is_confirmed_alone(verifications: Verifications) -> None:
     verification = delegated(verifications)
     mine = guess(verification)

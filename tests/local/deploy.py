@@ -31,6 +31,8 @@ PARAMETERS = {
     "SandboxEnabled": "true",
     "TestCode": "246810",
     "DeletionProtection": "false",
+    "Events": "webhooks",
+    "WebhookNetworks": "127.0.0.0/8",
 }
 
 

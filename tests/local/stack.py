@@ -21,6 +21,8 @@ OTHER_FUNCTIONS = {
     "messente": "MessenteFunctionArn",
     "reports": "ReportsFunctionArn",
     "tally": "TallyFunctionArn",
+    "events": "EventsFunctionArn",
+    "webhooks": "WebhooksFunctionArn",
     "verigator": "VerigatorFunctionArn",
 }
 PATIENCE = 60  # seconds for the first answer, on a slow machine

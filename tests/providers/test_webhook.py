@@ -15,6 +15,7 @@ from verification.api.reports import webhook as reports
 from verification.domain.messages import Message
 from verification.domain.report import Report
 from verification.domain.verification import Channel, Delivery
+from verification.domain.webhooks import sign
 from verification.errors import (
     ProviderError,
     ProviderRefused,
@@ -24,7 +25,7 @@ from verification.errors import (
 )
 from verification.operations.ports import SEND_ROOM
 from verification.providers.http import TOTAL_SECONDS
-from verification.providers.webhook import Settings, WebhookMessenger, sign
+from verification.providers.webhook import Settings, WebhookMessenger
 from werkzeug import Request, Response
 
 from tests.providers.hostile import Asked, Close, RawServer, Talk, http, says, says_and_closes

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from verification.api.queue import LOOK_ROOM, is_batch, make_queue_handler
+from verification.api.queue import LOOK_ROOM, is_batch, make_queue_handler, read_look
 from verification.errors import TemporarilyUnavailable
 from verification.operations.ports import SEND_ROOM, Remaining
 
@@ -52,7 +52,7 @@ def handle(
     event: dict[str, Any],
     remaining: tuple[int, ...] = (60_000,),
 ) -> list[str]:
-    handler = make_queue_handler(looks, make_telemetry(monkeypatch))
+    handler = make_queue_handler(read_look(looks), LOOK_ROOM, make_telemetry(monkeypatch))
     answer = handler(event, Context(remaining=remaining))
     assert list(answer) == ["batchItemFailures"]
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

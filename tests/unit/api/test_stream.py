@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
-from verification.api.stream import make_stream_handler
+from verification.api.stream import make_stream_handler, tally_all
 from verification.domain.limits import Budget, parse_all_limits
 from verification.errors import TemporarilyUnavailable
 from verification.operations.ports import Change, Remaining
@@ -61,7 +61,7 @@ def tallies() -> Tallies:
 
 def handle(tallies: Tallies, monkeypatch: pytest.MonkeyPatch, event: dict[str, Any]) -> list[str]:
     """The numbers of the records that are to come again."""
-    handler = make_stream_handler(tallies, read, make_telemetry(monkeypatch))
+    handler = make_stream_handler(tally_all(tallies), read, make_telemetry(monkeypatch))
     answer = handler(event, Context())
     assert list(answer) == ["batchItemFailures"]
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

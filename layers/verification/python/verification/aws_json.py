@@ -1,4 +1,4 @@
-"""AWS services that speak JSON, without botocore's models: DynamoDB, Secrets Manager, SQS.
+"""AWS services that speak JSON, without botocore's models: DynamoDB, SQS and two more.
 
 botocore reads and interprets those models whenever a process starts, for what fits in the table
 below. It still signs, and its exceptions stay ours; urllib3 carries. Methods, parameters, answers
@@ -64,6 +64,7 @@ class _Protocol(NamedTuple):
 
 _SERVICES = {
     "dynamodb": _Protocol("DYNAMODB", "DynamoDB_20120810", "1.0"),
+    "events": _Protocol("EVENTBRIDGE", "AWSEvents", "1.1"),
     "secretsmanager": _Protocol("SECRETS_MANAGER", "secretsmanager", "1.1"),
     "sqs": _Protocol("SQS", "AmazonSQS", "1.0"),
 }

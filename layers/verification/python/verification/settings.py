@@ -144,6 +144,11 @@ class Settings:
             raise ConfigurationError("PUBLIC_URL must be an http or https URL without a query.")
         return url and url.rstrip("/")
 
+    @property
+    def webhook_networks(self) -> frozenset[str]:
+        """Private networks that webhooks may be in."""
+        return self._words("WEBHOOK_NETWORKS", _is_network, "a network such as 10.1.0.0/16")
+
     def _words(self, variable: str, fits: Callable[[str], bool], wanted: str) -> frozenset[str]:
         words = frozenset((self.optional(variable) or "").split())
         if wrong := sorted(word for word in words if not fits(word)):
@@ -156,6 +161,17 @@ class Settings:
             return parse(text)
         except ValueError as error:
             raise ConfigurationError(f"{variable}: {error}.") from error
+
+
+def _is_network(word: str) -> bool:
+    # Imported late: the functions that post to webhooks alone ask for it.
+    from ipaddress import ip_network
+
+    try:
+        ip_network(word)
+    except ValueError:
+        return False
+    return True
 
 
 def _calling_code(country: str) -> int | None:

@@ -14,6 +14,7 @@ from .domain.identifiers import VerificationId
 from .domain.limits import BUDGETS, Budget
 from .domain.report import Report
 from .domain.verification import Delivery, Outcome, Send, Verdict, Verification
+from .domain.webhooks import Posting
 from .errors import ProviderError, ProviderRefused
 
 _NO_COUNTRY = "none"  # e-mail, and numbers of no country
@@ -157,6 +158,15 @@ class Telemetry:
         fields = {"operation": operation, "client_id": client_id, "status": status, "code": code}
         self._logger.info("request_answered", extra=fields)
 
+    def posted(self, posting: Posting, outcome: str) -> None:
+        """An event was posted to a webhook: `taken`, or why not."""
+        self._logger.info("webhook_posted", extra=_posting(posting) | {"outcome": outcome})
+        _count("WebhookTaken" if outcome == "taken" else "WebhookNotTaken")
+
+    def buried(self, posting: Posting, outcome: str) -> None:
+        """Nobody took an event in time: it waits with the dead letters."""
+        self.warn("webhook_given_up", **_posting(posting), outcome=outcome)
+
     def warn(self, event: str, **fields: str | int) -> None:
         self._logger.warning(event, extra=fields)
 
@@ -180,6 +190,16 @@ class Telemetry:
             "attempts": verification.attempts,
         }
         self._logger.info(event, extra=known | fields)
+
+
+def _posting(posting: Posting) -> dict[str, str | int]:
+    return {
+        "client_id": posting.client_id,
+        "webhook_id": posting.webhook_id,
+        "event_id": str(posting.event["id"]),
+        "type": str(posting.event["type"]),
+        "tries": posting.tries,
+    }
 
 
 def _frames(trace: TracebackType | None) -> list[str]:

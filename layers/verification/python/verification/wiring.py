@@ -7,6 +7,7 @@ randomness, so that a snapshot may be taken of it.
 import functools
 import gc
 import os
+import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from .countries import Countries
     from .operations.auth import CheckAuth, StartAuth
     from .operations.charging import Charging
+    from .operations.deliver import Deliver
     from .operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
     from .operations.ports import Checker
+    from .operations.publish import End
     from .operations.report import TakeReport
     from .operations.resend import LookAfter, Resend
     from .operations.screening import Screening
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from .operations.tally import Tally
     from .operations.totp import AppChecker, Enrol
     from .storage.apps import DynamoDbApps
+    from .storage.bus import EventBridgeBus, SqsEnds
     from .storage.counters import DynamoDbCounters
     from .storage.services import DynamoDbServices
     from .storage.tallies import DynamoDbTallies
@@ -218,10 +222,45 @@ class Stack:
 
     def stream_handler(self) -> Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]:
         """A function's answer to the stream of the sessions table."""
-        from .api.stream import make_stream_handler
+        from .api.stream import make_stream_handler, tally_all
         from .storage.stream import read_stream
 
-        return make_stream_handler(self._tally(), read_stream, self.telemetry)
+        return make_stream_handler(tally_all(self._tally()), read_stream, self.telemetry)
+
+    def publish_handler(self) -> Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]:
+        """A function's answer to the same stream, which tells others what it says."""
+        from .api.stream import make_stream_handler
+        from .operations.publish import Publish
+        from .storage.stream import read_write
+
+        publish = Publish(self._verifications, self._bus, self._ends, clock)
+        return make_stream_handler(publish, read_write, self.telemetry)
+
+    def end(self) -> "End":
+        from .operations.publish import End
+
+        return End(self._verifications, self._ends, clock)
+
+    def deliver(self) -> "Deliver":
+        from .operations.deliver import Deliver
+        from .providers.circuit import Circuit
+        from .providers.outbound import Outbound
+        from .storage.webhooks import DynamoDbWebhooks, SqsPostings
+
+        queue = self._queue("WEBHOOKS_QUEUE_URL")
+        dead_letters = self._queue("WEBHOOKS_DEAD_LETTERS_URL")
+        table = self._settings.required("DIRECTORY_TABLE")
+        return Deliver(
+            webhooks=DynamoDbWebhooks(self._dynamodb, table, clock),
+            profiles=self._directory,
+            postings=SqsPostings(self._sqs, queue, dead_letters),
+            post=Outbound(self._settings.webhook_networks).post,
+            circuit=Circuit(clock),
+            identity_key=self._identity_key,
+            telemetry=self.telemetry,
+            clock=clock,
+            jitter=lambda: random.SystemRandom().uniform(0.8, 1.2),
+        )
 
     def _tally(self) -> "Tally":
         from .operations.tally import Tally
@@ -280,6 +319,12 @@ class Stack:
         self._proofs["secretsmanager"].append(lambda: prove_secret(read, name, variable))
         return name
 
+    def _queue(self, variable: str) -> str:
+        """The address of a queue, to be proven."""
+        url = self._settings.required(variable)
+        self._proofs["sqs"].append(lambda: prove_queue(self._sqs, url, variable))
+        return url
+
     @functools.cached_property
     def _dynamodb(self) -> Any:
         return make_json_client("dynamodb", attempts=3, read=2)
@@ -287,6 +332,10 @@ class Stack:
     @functools.cached_property
     def _secrets_manager(self) -> Any:
         return make_json_client("secretsmanager", attempts=2, read=2)
+
+    @functools.cached_property
+    def _sqs(self) -> Any:
+        return make_json_client("sqs", attempts=3)
 
     @functools.cached_property
     def _directory(self) -> Directory:
@@ -356,11 +405,21 @@ class Stack:
     def _watches(self) -> "SqsWatches":
         from .storage.watches import SqsWatches
 
-        variable = "RESEND_QUEUE_URL"
-        queue_url = self._settings.required(variable)
-        client = make_json_client("sqs", attempts=3)
-        self._proofs["sqs"].append(lambda: prove_queue(client, queue_url, variable))
-        return SqsWatches(client, queue_url)
+        return SqsWatches(self._sqs, self._queue("RESEND_QUEUE_URL"))
+
+    @functools.cached_property
+    def _ends(self) -> "SqsEnds":
+        from .storage.bus import SqsEnds
+
+        return SqsEnds(self._sqs, self._queue("ENDS_QUEUE_URL"))
+
+    @functools.cached_property
+    def _bus(self) -> "EventBridgeBus":
+        from .api.told import show_event
+        from .storage.bus import EventBridgeBus
+
+        client = make_json_client("events", attempts=3)
+        return EventBridgeBus(client, self._settings.required("EVENT_BUS"), show_event)
 
     @functools.cached_property
     def _catalogue(self) -> "Catalogue":

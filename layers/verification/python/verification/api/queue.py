@@ -1,6 +1,6 @@
-"""Batches of the re-send queue, answered message by message."""
+"""Batches of a queue, answered message by message."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,21 +14,62 @@ from .events import LambdaContext, alias_of
 # batch goes back to the queue.
 LOOK_ROOM = SEND_ROOM + 1_000
 
+END_ROOM = 5_000  # milliseconds that one write may take
 
-class Look(BaseModel):
-    """The body of a message, as `storage.watches` writes it."""
+type Take = Callable[[str, Remaining], None]
+"""Does what the body of a message says, within the time that is left."""
 
+
+class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     token: Annotated[str, Field(pattern=f"^{TOKEN}$")]
+
+
+class Look(_Message):
+    """The body of a message, as `storage.watches` writes it."""
+
     claimed: Annotated[int, Field(ge=0)]
     tries: Annotated[int, Field(ge=0)]
+
+
+class Over(_Message):
+    """The body of a message, as `storage.bus` writes it."""
+
+    began: Annotated[int, Field(ge=0)]
+    due: Annotated[int, Field(ge=0)]
 
 
 class LookAfter(Protocol):
     """The operation; see `operations.resend.LookAfter`."""
 
     def __call__(self, token: str, claimed: int, tries: int, remaining: Remaining) -> None: ...
+
+
+class End(Protocol):
+    """The operation; see `operations.publish.End`."""
+
+    def __call__(self, token: str, began: int, due: int) -> None: ...
+
+
+def read_look(look_after: LookAfter) -> Take:
+    """Take messages of the re-send queue."""
+
+    def take(body: str, remaining: Remaining) -> None:
+        look = Look.model_validate_json(body)
+        look_after(look.token, look.claimed, look.tries, remaining)
+
+    return take
+
+
+def read_over(end: End) -> Take:
+    """Take messages of the queue of verifications whose time is over."""
+
+    def take(body: str, remaining: Remaining) -> None:
+        over = Over.model_validate_json(body)
+        end(over.token, over.began, over.due)
+
+    return take
 
 
 def is_batch(event: Any, context: LambdaContext) -> bool:
@@ -42,29 +83,38 @@ def is_batch(event: Any, context: LambdaContext) -> bool:
 
 
 def make_queue_handler(
-    look_after: LookAfter, telemetry: Telemetry
+    take: Take,
+    room: int,
+    telemetry: Telemetry,
+    each: Callable[[Callable[[Mapping[str, Any]], bool], Iterable[Any]], Iterable[bool]] = map,
 ) -> Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]:
     """A handler of SQS batches that reports each message that failed.
 
     What fails comes back after the visibility timeout, and goes to the dead-letter queue in the
     end; what succeeded does not come back with it.
+
+    Args:
+        room: milliseconds one message may take; with less left it goes back to the queue.
+        each: `map`, or one that does several messages at once.
     """
 
     def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         telemetry.begin(context.aws_request_id)
-        failed = []
-        for record in event["Records"]:
-            if context.get_remaining_time_in_millis() < LOOK_ROOM:
+        remaining = context.get_remaining_time_in_millis
+
+        def is_done(record: Mapping[str, Any]) -> bool:
+            if remaining() < room:
                 telemetry.warn("queue_message_postponed")
-                failed.append({"itemIdentifier": record["messageId"]})
-                continue
+                return False
             try:
-                look = Look.model_validate_json(record["body"])
-                remaining = context.get_remaining_time_in_millis
-                look_after(look.token, look.claimed, look.tries, remaining)
+                take(record["body"], remaining)
             except Exception as error:  # one message must not fail the others
                 telemetry.crashed("queue_message_failed", error)
-                failed.append({"itemIdentifier": record["messageId"]})
-        return {"batchItemFailures": failed}
+                return False
+            return True
+
+        records = event["Records"]
+        failed = [r for r, done in zip(records, each(is_done, records), strict=True) if not done]
+        return {"batchItemFailures": [{"itemIdentifier": r["messageId"]} for r in failed]}
 
     return handle

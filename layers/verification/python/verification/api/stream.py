@@ -18,9 +18,21 @@ class Tally(Protocol):
     ) -> int: ...
 
 
+def tally_all(tally: Tally) -> Callable[[Sequence[Change | Budget], Remaining], int]:
+    """Take what a batch says of verifications and of budgets; budgets need not come again."""
+
+    def take(told: Sequence[Change | Budget], remaining: Remaining) -> int:
+        places = [place for place, one in enumerate(told) if isinstance(one, Change)]
+        changes = [one for one in told if isinstance(one, Change)]
+        taken = tally(changes, [one for one in told if isinstance(one, Budget)], remaining)
+        return places[taken] if taken < len(places) else len(told)
+
+    return take
+
+
 def make_stream_handler(
-    tally: Tally,
-    read: Callable[[Mapping[str, Any]], Change | Budget | None],
+    take: Callable[[Sequence[Any], Remaining], int],
+    read: Callable[[Mapping[str, Any]], object | None],
     telemetry: Telemetry,
 ) -> Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]:
     """A handler of batches of the stream.
@@ -29,27 +41,25 @@ def make_stream_handler(
     never will be, and must not hold up those behind it: it is logged, and left out.
 
     Args:
+        take: the operation; it returns how many it took, from the first on.
         read: what a record says, see `storage.stream`.
     """
 
     def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         telemetry.begin(context.aws_request_id)
-        changes: list[tuple[str, Change]] = []
-        budgets: list[Budget] = []
+        told: list[object] = []
+        numbers: list[str] = []
         for record in event["Records"]:
             try:
-                told = read(record)
+                one = read(record)
             except (LookupError, TypeError, ValueError) as error:
                 telemetry.crashed("stream_record_unreadable", error)
                 continue
-            if isinstance(told, Change):
-                changes.append((record["dynamodb"]["SequenceNumber"], told))
-            elif told:
-                budgets.append(told)
+            if one is not None:
+                told.append(one)
+                numbers.append(record["dynamodb"]["SequenceNumber"])
         try:
-            ones = [change for _, change in changes]
-            taken = tally(ones, budgets, context.get_remaining_time_in_millis)
-            failed = [number for number, _ in changes[taken:]]
+            failed = numbers[take(told, context.get_remaining_time_in_millis) :]
         except TemporarilyUnavailable:
             telemetry.warn("stream_batch_postponed")
             failed = [event["Records"][0]["dynamodb"]["SequenceNumber"]]

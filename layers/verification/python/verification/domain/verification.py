@@ -208,6 +208,7 @@ class Verification:
     verifier_ref: str | None = None  # its id for that
     settled_key: bytes | None = None  # the last guess that the verifier has judged, and
     settled_reason: Reason | None = None  # why it was wrong
+    ended: bool = False  # by its time; written down for the events alone, see operations.publish
 
     @property
     def id(self) -> VerificationId:
@@ -240,6 +241,11 @@ class Verification:
     @property
     def attempts_left(self) -> int:
         return self.max_attempts - self.attempts
+
+
+def is_same(before: Verification, after: Verification) -> bool:
+    """Whether both are one verification: an id may be used again after its end."""
+    return before.created_at == after.created_at
 
 
 @valueclass

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from ..domain.destination import Destination
+from ..domain.events import Event, Written
 from ..domain.guard import Allowed, Seen, Suspicion, Tally, Window
 from ..domain.identifiers import VerificationId
 from ..domain.limits import Budget, Charge
@@ -21,6 +22,7 @@ from ..domain.verification import (
     Verdict,
     Verification,
 )
+from ..domain.webhooks import Posting, Webhook
 from ..errors import ProviderError
 from ..valueclass import valueclass
 
@@ -91,6 +93,26 @@ class Change:
 
     before: Verification | None
     after: Verification | None
+
+
+@valueclass
+class Beside:
+    """What stands beside a verification, before and after a write.
+
+    Args:
+        sends: what was recorded of its sends before and after, once it is known whose they are.
+    """
+
+    token: str
+    sends: Callable[[Verification], tuple[Sequence[Send], Sequence[Send]]]
+
+
+@valueclass
+class Write:
+    """One write to the table, as the stream brings it."""
+
+    written: Written
+    told: Change | Beside
 
 
 class Verifications(Protocol):
@@ -180,6 +202,17 @@ class Verifications(Protocol):
 
         Args:
             before: epoch milliseconds; false when it was asked about later than that.
+        """
+        ...
+
+    def end(self, token: str, began: int, now: int) -> bool:
+        """Write down that a verification ended by its time, unless it ended before.
+
+        Args:
+            began: its `created_at`.
+
+        Returns:
+            Whether it was written.
         """
         ...
 
@@ -298,6 +331,97 @@ class Watches(Protocol):
             delay: seconds, 0 to 900 (SQS takes no more; longer waits are queued again).
             tries: how often the providers were unavailable before.
         """
+        ...
+
+
+class EventBus(Protocol):
+    """Where others hear what becomes of verifications."""
+
+    def put(self, events: Sequence[Event], remaining: Remaining) -> int:
+        """Tell events, in this order.
+
+        Returns:
+            How many it took, from the first on; it may have taken some of the others, too.
+
+        Raises:
+            TemporarilyUnavailable: it is out of reach; it may have taken some.
+        """
+        ...
+
+
+class Ends(Protocol):
+    """The queue that looks after verifications whose time is over."""
+
+    def watch(self, verifications: Sequence[tuple[str, int, int]], now: int) -> None:
+        """Look at verifications later: each a token, its `created_at`, and when to look.
+
+        Args:
+            now: epoch milliseconds, as are the others.
+
+        Raises:
+            TemporarilyUnavailable: the queue did not take all of them.
+        """
+        ...
+
+
+class Webhooks(Protocol):
+    """Where clients hear of events, remembered for a minute."""
+
+    def of(self, client_id: str) -> tuple[Webhook, ...]:
+        """A client's.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        ...
+
+    def disable(self, webhook: Webhook) -> None:
+        """Post there no more, until an operator says so.
+
+        Raises:
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        ...
+
+
+class Postings(Protocol):
+    """The queue of what is on its way to webhooks.
+
+    Every method raises TemporarilyUnavailable when the queue is out of reach.
+    """
+
+    def again(self, posting: Posting, wait: int) -> None:
+        """Bring it back after a while, in milliseconds; sooner where the queue cannot wait so."""
+        ...
+
+    def bury(self, posting: Posting, outcome: str) -> None:
+        """Keep it with the dead letters: nobody took it, for this reason."""
+        ...
+
+
+class Post(Protocol):
+    """A request to a webhook."""
+
+    def __call__(
+        self, url: str, headers: Mapping[str, str], body: bytes, remaining: Remaining
+    ) -> int:
+        """Post once; the HTTP status of the answer.
+
+        Raises:
+            ProviderError: there was none.
+        """
+        ...
+
+
+class Circuit(Protocol):
+    """What this process knows of who keeps failing."""
+
+    def is_open(self, name: str) -> bool:
+        """Whether to leave it alone for now."""
+        ...
+
+    def note(self, name: str, *, failed: bool) -> None:
+        """Take notice of how it did."""
         ...
 
 
@@ -552,5 +676,7 @@ class Telemetry(Protocol):
         self, verification: Verification, found: Sequence[Suspicion], *, blocked: bool
     ) -> None: ...
     def budget_nearly_spent(self, budget: Budget) -> None: ...
+    def posted(self, posting: Posting, outcome: str) -> None: ...
+    def buried(self, posting: Posting, outcome: str) -> None: ...
     def warn(self, event: str, **fields: str | int) -> None: ...
     def crashed(self, event: str, error: BaseException) -> None: ...

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from ..domain.guard import Kind, Seen, Window
 from ..domain.limits import Budget
-from ..domain.verification import OWN_APP, Status, Verification
+from ..domain.verification import OWN_APP, Status, Verification, is_same
 from ..errors import TemporarilyUnavailable
 from ..valueclass import valueclass
 from .ports import Change, Counters, IdentityKey, Remaining, Tallies, Telemetry
@@ -70,7 +70,7 @@ class Tally:
         if not after.is_verified and after.status != Status.CANCELED:
             return
         # Deleting erases what paid; the item before the write still says it.
-        paid = after.paid or (before and _same(before, after) and before.paid)
+        paid = after.paid or (before and is_same(before, after) and before.paid)
         unused = after.max_attempts - after.attempts
         if paid and unused > 0:
             self.counters.give_back(after, paid.split(), unused, remaining)
@@ -120,11 +120,6 @@ def _news(change: Change) -> tuple[int, bool]:
     before, after = change.before, change.after
     if after is None:
         return 0, False
-    if before is None or not _same(before, after):
+    if before is None or not is_same(before, after):
         return after.sends, after.is_verified
     return after.sends - before.sends, after.is_verified and not before.is_verified
-
-
-def _same(before: Verification, after: Verification) -> bool:
-    """Whether both are one verification: an id may be used again after its end."""
-    return before.created_at == after.created_at

@@ -119,11 +119,18 @@ class HttpApi:
     Args:
         provider: its name, for the errors.
         clock: seconds that only ever grow.
+        may_reach: whether it may connect to an address; asked after every look-up of a name.
     """
 
-    def __init__(self, provider: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        provider: str,
+        clock: Callable[[], float] = time.monotonic,
+        may_reach: Callable[[str], bool] = lambda address: True,
+    ) -> None:
         self._provider = provider
         self._clock = clock
+        self._may_reach = may_reach
         self._used_at = clock()
         self._session = _Session()
         self._session.trust_env = False
@@ -135,6 +142,10 @@ class HttpApi:
         self._session.mount("https://", self._adapter)
         self._session.mount("http://", self._adapter)
 
+    def close(self) -> None:
+        """Close its connections."""
+        self._session.close()
+
     def connect(self, url: str) -> None:
         """Open the connection that the next call to where this is will use.
 
@@ -142,7 +153,7 @@ class HttpApi:
         no connection, and the call tries again.
         """
         faults = (requests.RequestException, HTTPError, OSError, ValueError)
-        with _Watchdog(CONNECT_SECONDS), suppress(*faults):
+        with _Watchdog(CONNECT_SECONDS, self._may_reach), suppress(*faults):
             request = requests.Request("GET", url).prepare()
             pool: Any = self._adapter.get_connection_with_tls_context(request, verify=True)
             connection = pool._get_conn()
@@ -176,8 +187,8 @@ class HttpApi:
 
         Raises:
             ProviderUnavailable: no connection, or no time for one: nothing was sent.
-            ProviderRefused: its certificate is not one we trust, or our settings make no request:
-                nothing was sent.
+            ProviderRefused: its certificate is not one we trust, our settings make no request, or
+                it is where we may not go: nothing was sent.
             ProviderSilent: no answer, or half of one, or a too large one: nobody knows.
         """
         seconds = min(TOTAL_SECONDS, remaining() / 1000 - RESERVE_SECONDS)
@@ -199,7 +210,7 @@ class HttpApi:
             prepared = self._session.prepare_request(request)
         except (requests.RequestException, ValueError):  # of a base URL or a credential
             raise ProviderRefused(self._provider, "bad_request") from None
-        with _Watchdog(seconds) as watchdog:
+        with _Watchdog(seconds, self._may_reach) as watchdog:
             try:
                 answer = self._session.send(
                     prepared,
@@ -227,6 +238,8 @@ class HttpApi:
             timed_out = isinstance(error, requests.ReadTimeout | ReadTimeoutError)
             code = "read_timeout" if timed_out else "broken_answer"
             return ProviderSilent(self._provider, "deadline" if watchdog.has_cut else code)
+        if watchdog.forbidden:
+            return ProviderRefused(self._provider, "address_not_allowed")
         if is_untrusted(error):
             return ProviderRefused(self._provider, "tls_failed")
         return ProviderUnavailable(self._provider, "no_connection")
@@ -240,15 +253,20 @@ class _Session(requests.Session):
 class _Watchdog:
     """Cuts the connection of one call when its time is over.
 
+    Args:
+        may_reach: whether the call may go to an address.
+
     Attributes:
         asked: whether any of the request may have been sent.
         has_cut: whether the time was over.
+        forbidden: whether there was an address that it may not go to.
     """
 
     current = threading.local()
 
-    def __init__(self, seconds: float) -> None:
-        self.asked = self.has_cut = False
+    def __init__(self, seconds: float, may_reach: Callable[[str], bool]) -> None:
+        self.asked = self.has_cut = self.forbidden = False
+        self.may_reach = may_reach
         self._connection: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._cut)
 
@@ -296,6 +314,9 @@ class _Watched:
             ):
                 if watchdog.has_cut:
                     break
+                if not watchdog.may_reach(str(address[0])):
+                    watchdog.forbidden = True
+                    continue
                 connection = socket.socket(family, kind, protocol)
                 connection.settimeout(CONNECT_SECONDS)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -19,8 +19,6 @@ leaves time for the next provider.
 """
 
 import base64
-import hashlib
-import hmac
 import json
 import re
 import time
@@ -37,6 +35,7 @@ from pydantic import (
 
 from ..domain.report import vendor_id
 from ..domain.verification import Channel
+from ..domain.webhooks import SECRET_PREFIX, sign
 from ..errors import ProviderError, ProviderRejected, ProviderSilent
 from ..operations.ports import SEND_ROOM, Order
 from .http import TOTAL_SECONDS, Answer, HttpApi
@@ -44,7 +43,6 @@ from .settings import BaseUrl, ProviderSettings, Secret
 
 MIN_SECRET, MAX_SECRET = 24, 64  # bytes; Standard Webhooks, "Signature scheme"
 
-_SECRET_PREFIX = "whsec_"  # noqa: S105 what every such secret begins with
 _VENDOR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -61,9 +59,9 @@ def _check_secret(secret: SecretStr) -> SecretStr:
 
 def _key_of(secret: SecretStr) -> bytes:
     text = secret.get_secret_value()
-    if not text.startswith(_SECRET_PREFIX):
-        raise ValueError(f"should begin with {_SECRET_PREFIX}")
-    return base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
+    if not text.startswith(SECRET_PREFIX):
+        raise ValueError(f"should begin with {SECRET_PREFIX}")
+    return base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
 
 
 class Settings(ProviderSettings):
@@ -160,16 +158,6 @@ class WebhookMessenger:
         if answer.status == 422:
             return ProviderRejected(self.name, vendor_code or "http_422")
         return answer.error(vendor_code)
-
-
-def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """A signature: HMAC-SHA-256 of id, time and body (Standard Webhooks, "Signature scheme").
-
-    Args:
-        timestamp: epoch seconds.
-    """
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
 
 
 def _vendor_code(answer: Answer, order: Order) -> str | None:

@@ -1,12 +1,13 @@
 """What the stream of the sessions table brings: changes of verifications, and of budgets."""
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..domain.events import Written
 from ..domain.limits import Budget, read_budget
-from ..domain.verification import Verification
-from ..operations.ports import Change
+from ..domain.verification import Send, Verification
+from ..operations.ports import Beside, Change, Write
 from . import table
 
 
@@ -23,6 +24,31 @@ def read_stream(record: Mapping[str, Any]) -> Change | Budget | None:
         return Change(_verification(before), _verification(after))
     if key.startswith("L#") and after:
         return read_budget(key.removeprefix("L#"), after["rule"]["S"], int(after["used"]["N"]))
+    return None
+
+
+def read_write(record: Mapping[str, Any]) -> Write | None:
+    """One record of the stream, for the events; None where it speaks of something else.
+
+    Raises:
+        ValueError, LookupError: it is none of ours.
+    """
+    told = record["dynamodb"]
+    before, after = (told.get(name) for name in ("OldImage", "NewImage"))
+    # In an event of Lambda's it is a number of seconds, with or without a point.
+    at = round(float(told["ApproximateCreationDateTime"]) * 1000)
+    written = Written(str(int(told["SequenceNumber"])), at)
+    kind, key = told["Keys"]["sk"]["S"], told["Keys"]["pk"]["S"]
+    if kind == "V":
+        return Write(written, Change(_verification(before), _verification(after)))
+    if kind == "D":
+        images = tuple(_with_bytes(image or {}) for image in (before, after))
+
+        def sends(verification: Verification) -> tuple[Sequence[Send], Sequence[Send]]:
+            was, now = (table.read_sends(verification, image) for image in images)
+            return was, now
+
+        return Write(written, Beside(key.removeprefix("V#"), sends))
     return None
 
 

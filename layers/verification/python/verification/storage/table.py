@@ -19,6 +19,7 @@
     its user                                       S#<service id>                  U#<user id>
     which user has a name in it                    S#<service id>                  I#<id in service>
     which service of a client has a host name      N#<client id>#<host name>       N
+    webhook                                        W#<client id>                   W#<webhook id>
 
 The index `by_destination` (keys only) has `destination_hash` and `client_time`, so one query
 finds a client's verifications of a destination in order of time, and one without the client
@@ -100,6 +101,7 @@ _TYPES = {
     "verifier_ref": "S",
     "settled_key": "B",
     "settled_reason": "S",
+    "ended": "BOOL",
 }
 _ENUMS = {"status": Status, "channel": Channel, "settled_reason": Reason}
 
@@ -190,6 +192,11 @@ def user_key(service_id: str, user_id: str = "") -> Item:
 def user_name_key(service_id: str, id_in_service: str) -> Item:
     """At most 1,022 bytes, of the 1,024 that DynamoDB takes: 255 characters of four bytes."""
     return {"pk": service_key(service_id)["pk"], "sk": {"S": f"I#{id_in_service}"}}
+
+
+def webhook_key(client_id: str, webhook_id: str) -> Item:
+    """Of a webhook; those of a client stand together."""
+    return {"pk": {"S": f"W#{client_id}"}, "sk": {"S": f"W#{webhook_id}"}}
 
 
 def message_key(provider: str, message_id: str) -> Item:
@@ -314,21 +321,28 @@ def _read_send(verification: Verification, number: int, beside: Mapping[str, Any
     )
 
 
+def read_sends(verification: Verification, item: Mapping[str, Any]) -> tuple[Send, ...]:
+    """What was recorded of a verification's sends in the item beside it."""
+    beside = {name: read_value(value) for name, value in item.items()}
+    sends = (
+        _read_send(verification, number, beside)
+        for number in range(1, verification.sends + 1)
+        if send_name(number) in beside
+    )
+    # TTL deletes the two items apart: an older life of this id may have left things beside it.
+    return tuple(send for send in sends if send.claimed >= verification.created_at)
+
+
 def read_record(items: list[Mapping[str, Any]]) -> Record | None:
     """Put together the items of one verification; None without the verification itself."""
     by_kind = {item["sk"]["S"]: item for item in items}
     if "V" not in by_kind:
         return None
     verification = read_verification(by_kind["V"])
-    beside = {name: read_value(value) for name, value in by_kind.get("D", {}).items()}
-    sends = (
-        _read_send(verification, number, beside)
-        for number in range(1, verification.sends + 1)
-        if send_name(number) in beside
-    )
+    beside = by_kind.get("D", {})
+    known = [name for name in DETAIL_NAMES if verification.detailed and name in beside]
     return Record(
         verification,
-        # TTL deletes the two items apart: an older life of this id may have left things beside it.
-        Details(**{name: beside.get(name) for name in DETAIL_NAMES if verification.detailed}),
-        tuple(send for send in sends if send.claimed >= verification.created_at),
+        Details(**{name: read_value(beside[name]) for name in known}),
+        read_sends(verification, beside),
     )

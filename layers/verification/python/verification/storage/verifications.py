@@ -305,6 +305,25 @@ class DynamoDbVerifications:
             },
         )
 
+    def end(self, token: str, began: int, now: int) -> bool:
+        return self._writer.update_if(
+            table.verification_key(token),
+            UpdateExpression="SET ended = :true",
+            ConditionExpression=(
+                f"created_at = :began AND {_IS_PENDING} AND valid_until <= :now "
+                f"AND {_IS_NOT_VERIFIED} AND attribute_not_exists(ended) "
+                # Without a verifier, one that used its guesses up has failed by that.
+                f"AND ({_HAS_ATTEMPTS_LEFT} OR attribute_exists(verifier))"
+            ),
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={
+                ":true": {"BOOL": True},
+                ":began": {"N": str(began)},
+                ":pending": {"S": Status.PENDING},
+                ":now": {"N": str(now)},
+            },
+        )
+
     def follow(self, provider: str, message_id: str, send: SendId, expires_at: int) -> None:
         with reaching_aws():
             self._client.put_item(

@@ -1,0 +1,121 @@
+"""Deliver: events go to the webhooks of their client, again while they fail, for a day.
+
+The queue is the only memory: each try that failed puts what is left to do back with a later date,
+and what nobody took within the day goes to the dead letters, from where it can be replayed. A crash
+in the middle repeats: each event is posted at least once, with the same id each time.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..domain.webhooks import GIVE_UP_SECONDS, Posting, Webhook, delay, sign
+from ..errors import ProviderError
+from ..valueclass import valueclass
+from .ports import (
+    Circuit,
+    Clock,
+    IdentityKey,
+    Post,
+    Postings,
+    Profiles,
+    Remaining,
+    Telemetry,
+    Webhooks,
+)
+
+_GONE = 410  # Standard Webhooks, "Responding to webhooks": post there no more
+
+
+@valueclass(kw_only=True)
+class Deliver:
+    """Posts events.
+
+    Args:
+        jitter: a factor close to 1, drawn anew for each wait.
+    """
+
+    webhooks: Webhooks
+    profiles: Profiles
+    postings: Postings
+    post: Post
+    circuit: Circuit
+    identity_key: IdentityKey
+    telemetry: Telemetry
+    clock: Clock
+    jitter: Callable[[], float]
+
+    def event(self, event: Mapping[str, Any], remaining: Remaining) -> None:
+        """Post an event to every webhook of its client that wants it.
+
+        Raises:
+            TemporarilyUnavailable: table or queue are out of reach; it has to come again.
+        """
+        client_id = str(event["client_id"])
+        for webhook in self._webhooks(client_id):
+            if webhook.wants(str(event["type"])):
+                self._try(webhook, Posting(client_id, webhook.id, event), remaining)
+
+    def again(self, posting: Posting, remaining: Remaining) -> None:
+        """Post an event to one webhook, when its time has come.
+
+        Raises:
+            TemporarilyUnavailable: table or queue are out of reach; it has to come again.
+        """
+        if (wait := posting.due - self.clock()) > 0:
+            self.postings.again(posting, wait)
+            return
+        for webhook in self._webhooks(posting.client_id):
+            if webhook.id == posting.webhook_id and not webhook.disabled:
+                self._try(webhook, posting, remaining)
+
+    def _webhooks(self, client_id: str) -> tuple[Webhook, ...]:
+        """A client's; none of one that is shut out."""
+        found = self.webhooks.of(client_id)
+        return found if found and self.profiles.profile(client_id) else ()
+
+    def _try(self, webhook: Webhook, posting: Posting, remaining: Remaining) -> None:
+        now = self.clock()
+        posting = replace(posting, began=posting.began or now)
+        if self.circuit.is_open(webhook.id):
+            # It keeps failing: others must not wait for it.
+            self._later(posting, now, "circuit_open")
+            return
+        outcome, status = self._ask(webhook, posting, now, remaining)
+        self.circuit.note(webhook.id, failed=outcome != "taken")
+        posting = replace(posting, tries=posting.tries + 1)
+        self.telemetry.posted(posting, outcome)
+        if status == _GONE:
+            self.webhooks.disable(webhook)
+        elif outcome != "taken":
+            self._later(posting, self.clock(), outcome)
+
+    def _ask(
+        self, webhook: Webhook, posting: Posting, now: int, remaining: Remaining
+    ) -> tuple[str, int]:
+        """Post once; `taken` or why not, and the HTTP status if there was one."""
+        event, seconds = posting.event, now // 1000
+        said = {"type": event["type"], "timestamp": event["time"], "data": event}
+        body = json.dumps(said, separators=(",", ":")).encode()
+        message_id = str(event["id"])
+        keys = webhook.keys(self.identity_key(), now)
+        headers = {
+            "Content-Type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(seconds),
+            "webhook-signature": " ".join(sign(key, message_id, seconds, body) for key in keys),
+        }
+        try:
+            status = self.post(webhook.url, headers, body, remaining)
+        except ProviderError as error:
+            return error.vendor_code, 0
+        return ("taken" if 200 <= status < 300 else f"http_{status}"), status
+
+    def _later(self, posting: Posting, now: int, outcome: str) -> None:
+        if now - posting.began >= GIVE_UP_SECONDS * 1000:
+            self.postings.bury(posting, outcome)
+            self.telemetry.buried(posting, outcome)
+            return
+        wait = round(delay(max(1, posting.tries)) * 1000 * self.jitter())
+        self.postings.again(replace(posting, due=now + wait), wait)

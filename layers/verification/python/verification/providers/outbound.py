@@ -1,0 +1,45 @@
+"""Requests to addresses that others named: to none but those allowed, wherever a name leads.
+
+It is asked of each address that a name resolves to, just before the connection is made, so that no
+second look-up can give another. Redirects are not followed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from ..domain.networks import may_reach
+from ..operations.ports import Remaining
+from .http import HttpApi
+
+_NAME = "webhook"
+_MAX_ANSWER_BYTES = 4_096  # nobody reads it
+
+
+class Outbound:
+    """Posts to URLs of others, each time by a connection of its own.
+
+    Args:
+        networks: private ones that may be reached all the same, and those alone without TLS.
+    """
+
+    def __init__(self, networks: Iterable[str] = ()) -> None:
+        self._networks = tuple(networks)
+
+    def allows(self, url: str) -> Callable[[str], bool]:
+        """Whether a request to a URL may go to an address."""
+        return partial(may_reach, networks=self._networks, public=url.startswith("https:"))
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes, remaining: Remaining) -> int:
+        """Post once; the HTTP status of the answer.
+
+        Raises:
+            ProviderError: there was none; its `vendor_code` says why.
+        """
+        api = HttpApi(_NAME, may_reach=self.allows(url))
+        try:
+            answer = api.call(
+                "POST", url, remaining, headers=headers, data=body, max_bytes=_MAX_ANSWER_BYTES
+            )
+        finally:
+            api.close()
+        return answer.status

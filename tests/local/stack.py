@@ -76,6 +76,7 @@ class Stack:
     other_functions: dict[str, str]  # ARNs, by the names in OTHER_FUNCTIONS
     reports_topic: str  # its ARN
     providers_secret: str  # its ARN
+    event_bus: str  # its name
     tables: dict[str, str]  # names, of "sessions" and "directory"
 
     @property
@@ -152,6 +153,7 @@ def connect(endpoint_url: str, outputs: Mapping[str, str], client: Credentials) 
         other_functions={name: outputs[output] for name, output in OTHER_FUNCTIONS.items()},
         reports_topic=outputs["ReportsTopicArn"],
         providers_secret=outputs["ProvidersSecretArn"],
+        event_bus=outputs["EventBusName"],
         tables={
             "sessions": outputs["SessionsTableName"],
             "directory": outputs["DirectoryTableName"],

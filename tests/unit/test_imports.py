@@ -54,6 +54,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
             "domain",
             "errors",
             "operations.services",
+            "providers.outbound",
             "providers.verigator",
             "settings",
             "storage",

@@ -10,10 +10,10 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..errors import ConfigurationError, TemporarilyUnavailable
-from . import clients, guard, messages, money, people, profiles, providers
+from . import clients, guard, messages, money, people, profiles, providers, webhooks
 from .shared import CommandError, Commands
 
-ROOMS = (clients, profiles, messages, providers, guard, money, people)
+ROOMS = (clients, profiles, messages, providers, guard, money, people, webhooks)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -100,7 +100,7 @@ def sign(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 
 def delay(tries: int) -> int:
     """Seconds to wait after so many tries that failed: 5, 15, 45 … at most two hours."""
-    return min(_LONGEST_DELAY, _FIRST_DELAY * _FACTOR ** min(tries - 1, 10))
+    return min(_LONGEST_DELAY, int(_FIRST_DELAY * _FACTOR ** min(tries - 1, 10)))
 
 
 def check_url(url: str) -> str:

@@ -4,10 +4,13 @@ It is asked of each address that a name resolves to, just before the connection 
 second look-up can give another. Redirects are not followed.
 """
 
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from urllib.parse import urlsplit
 
 from ..domain.networks import may_reach
+from ..domain.webhooks import check_url
 from ..operations.ports import Remaining
 from .http import HttpApi
 
@@ -43,3 +46,20 @@ class Outbound:
         finally:
             api.close()
         return answer.status
+
+    def check(self, url: str) -> None:
+        """Look where a URL leads now; each request is checked again when it is made.
+
+        Raises:
+            ValueError: it is none that we post to; the message says why.
+        """
+        parts = urlsplit(check_url(url))
+        try:
+            found = socket.getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise ValueError(f"the name {parts.hostname} leads to no address") from None
+        addresses = {str(address[0]) for *_, address in found}
+        may_reach = self.allows(url)
+        if wrong := sorted(address for address in addresses if not may_reach(address)):
+            how = "posted" if parts.scheme == "https" else "posted without TLS"
+            raise ValueError(f"{parts.hostname} is at {wrong[0]}: nothing is {how} there")

@@ -2,26 +2,31 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl
 
 import pytest
 from verification.api.events import is_http, route_of
-from verification.api.queue import LOOK_ROOM, is_batch, make_queue_handler, read_look
+from verification.api.queue import LOOK_ROOM, is_batch, make_queue_handler, read_look, read_over
 from verification.api.reports.handler import make_reports_handler
+from verification.api.told import show_event
+from verification.api.webhooks import read_posting
 from verification.catalogue import CLASSES
+from verification.domain.events import told_by_change, told_by_sends
 from verification.domain.guard import Kind, Tally
 from verification.domain.limits import Budget, Charge
 from verification.domain.report import Report
 from verification.domain.reserved import is_reserved
+from verification.domain.webhooks import Posting
 from verification.operations.ports import Change, Remaining
 from verification.storage import table
-from verification.storage.stream import read_stream
+from verification.storage.stream import read_stream, read_write
 from verification.telemetry import Telemetry
 
 from tests.docs.conftest import Clients
+from tests.docs.events import check_event
 from tests.docs.sources import (
     IP,
     ROOT,
@@ -42,7 +47,7 @@ from tests.template.test_stream import passes
 EVENTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))
 }
-FUNCTIONS = sorted(api_events().keys() - {"reports", "tally"})
+FUNCTIONS = sorted(api_events().keys() - {"reports", "tally", "events", "webhooks"})
 DROP_INS = {"messagebird", "messente", "verigator"}  # over HTTP only, as their vendors' are
 # Delivery reports come from vendors over HTTP, and from AWS in these ways.
 REPORT_WAYS = ("http", "sns", "eventbridge", "logs")
@@ -160,6 +165,7 @@ def test_every_function_has_one_event_of_each_way_in() -> None:
     every = {(function, "http") for function in FUNCTIONS}
     every |= {(function, "direct") for function in FUNCTIONS if function not in DROP_INS}
     every |= {("resend", "queue"), ("tally", "stream")}
+    every |= {("events", "stream"), ("events", "queue"), ("webhooks", "queue")}
     assert ways == every | {("reports", way) for way in REPORT_WAYS}
 
 
@@ -199,16 +205,11 @@ def test_a_direct_event_is_taken(name: str, run: Run) -> None:
         ("resend-queue-poison", 1, ["00000000-0000-4000-8000-000000000002"]),
     ],
 )
-def test_a_batch_is_shaped_as_sqs_shapes_it_and_only_poison_fails(
+def test_of_a_batch_only_poison_fails(
     name: str, looks: int, failed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Docs")
     event = EVENTS[name]
-    assert is_batch(event, Context())
-    for record in event["Records"]:
-        assert record.keys() == RECORD_FIELDS
-        body = record["body"].encode()
-        assert record["md5OfBody"] == hashlib.md5(body, usedforsecurity=False).hexdigest()
     seen = []
 
     def look_after(token: str, claimed: int, tries: int, remaining: Remaining) -> None:
@@ -217,6 +218,68 @@ def test_a_batch_is_shaped_as_sqs_shapes_it_and_only_poison_fails(
     answer = make_queue_handler(read_look(look_after), LOOK_ROOM, Telemetry())(event, Context())
     assert seen == [("fictionalverificationtoken", 1_795_348_799_950, 0)] * looks
     assert [item["itemIdentifier"] for item in answer["batchItemFailures"]] == failed
+
+
+@pytest.mark.parametrize("name", of_kind("queue"))
+def test_a_batch_is_shaped_as_sqs_shapes_it(name: str) -> None:
+    assert is_batch(EVENTS[name], Context())
+    for record in EVENTS[name]["Records"]:
+        assert record.keys() == RECORD_FIELDS
+        body = record["body"].encode()
+        assert record["md5OfBody"] == hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def test_an_end_is_looked_after() -> None:
+    seen: list[tuple[str, int, int]] = []
+    take = read_over(lambda token, began, due: seen.append((token, began, due)))
+    [record] = EVENTS["events-queue"]["Records"]
+    take(record["body"], plenty)
+    assert seen == [("fictionalverificationtoken", 1_795_348_800_000, 1_795_349_130_000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [("events-stream-verified", ["verified"]), ("events-stream-delivered", ["delivered"])],
+)
+def test_a_change_is_told_as_its_name_says(name: str, types: list[str]) -> None:
+    [record] = EVENTS[name]["Records"]
+    write = read_write(record)
+    assert write is not None
+    if isinstance(write.told, Change):
+        told = [*told_by_change(write.told.before, write.told.after, write.written)]
+    else:
+        verification = _change("events-stream-verified").after
+        assert verification is not None
+        told = [*told_by_sends(verification, *write.told.sends(verification), write.written)]
+    assert [event.type for event in told] == [f"verification.{type_}" for type_ in types]
+    for event in told:
+        check_event(show_event(event))
+
+
+def _change(name: str) -> Change:
+    write = read_write(EVENTS[name]["Records"][0])
+    assert write and isinstance(write.told, Change)
+    return write.told
+
+
+def test_what_the_webhooks_queue_brings_is_posted() -> None:
+    class Seen:
+        event_ids: ClassVar[list[str]] = []
+        postings: ClassVar[list[Posting]] = []
+
+        def event(self, event: Mapping[str, Any], remaining: Remaining) -> None:
+            check_event(dict(event))
+            self.event_ids.append(event["id"])
+
+        def again(self, posting: Posting, remaining: Remaining) -> None:
+            self.postings.append(posting)
+
+    for name in of_function("webhooks"):
+        read_posting(Seen())(EVENTS[name]["Records"][0]["body"], plenty)
+    [posting] = Seen.postings
+    assert Seen.event_ids == [posting.event["id"]] == ["fictionaleventidfictionale"]
+    assert (posting.webhook_id, posting.tries) == ("w0a1b2c3d4e5", 2)
+    check_event(dict(posting.event))
 
 
 @pytest.mark.parametrize("name", of_function("reports"))
@@ -242,7 +305,7 @@ def test_a_stream_event_is_shaped_as_lambda_shapes_it_and_passes_the_filters(nam
         for image in ("NewImage", *before):
             assert told["Keys"].items() <= told[image].items()
             assert told[image]["schema_version"] == table.VERSION
-        assert passes(record)
+        assert passes(f"{name.split('-')[0].title()}FromStream", record)
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         verifier_ref="ref-1",
         settled_key=bytes(16),
         settled_reason=Reason.EXPIRED,
+        ended=True,
     )
     assert all(getattr(full, one.name) for one in fields(full)), "one is left out here"
     details = Details(

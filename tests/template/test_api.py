@@ -61,7 +61,7 @@ ROUTES = [f"{method} {path}" for path in sorted(PATHS) for method in sorted(METH
 REPORTS = [f"{method} /v1/reports/{{provider}}/{{token}}" for method in ("GET", "POST")]
 
 # It has no address: the stream calls it.
-ANSWERING = sorted(FUNCTIONS.keys() - {"TallyFunction"})
+ANSWERING = sorted(FUNCTIONS.keys() - {"TallyFunction", "EventsFunction", "WebhooksFunction"})
 SENDING = [
     f"{name}Function" for name in ("Start", "Resend", "Messente", "MessageBird", "Verigator")
 ]

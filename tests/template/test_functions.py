@@ -141,6 +141,7 @@ def test_nothing_but_the_known_kinds_of_resources_is_deployed() -> None:
         "AWS::ApiGateway::Stage",
         "AWS::CloudWatch::Alarm",
         "AWS::DynamoDB::Table",
+        "AWS::Events::EventBus",
         "AWS::Events::Rule",
         "AWS::IAM::Role",
         "AWS::Lambda::EventInvokeConfig",
@@ -154,5 +155,6 @@ def test_nothing_but_the_known_kinds_of_resources_is_deployed() -> None:
         "AWS::SNS::Topic",
         "AWS::SNS::TopicPolicy",
         "AWS::SQS::Queue",
+        "AWS::SQS::QueuePolicy",
         "AWS::SecretsManager::Secret",
     }

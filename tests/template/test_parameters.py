@@ -90,6 +90,7 @@ TAKEN: dict[str, list[Any]] = {
     ],
     "Countries": ["", "EE", "EE LV LT"],
     "RefusedNumberKinds": ["", "premium_rate", "premium_rate shared_cost voip unknown"],
+    "WebhookNetworks": ["", "10.1.0.0/16", "10.1.0.0/16 fd12:3456::/32"],
     "GuardAllow": [
         "",
         "EE",
@@ -131,6 +132,7 @@ REFUSED: dict[str, list[Any]] = {
     "RefusedNumberKinds": [" ", "VOIP", "voip,pager", "voip  pager", " voip", "toll free ", "1"],
     "GuardMode": ["", "Off", "false", "warn"],
     "GuardAllow": [" ", "EE,LV", "EE  LV", " EE", "192.0.2.0-9", "example.org", "192.0.2.*"],
+    "WebhookNetworks": [" ", "10.1.0.0", "10.1.0.0/16, 10.2.0.0/16", "example.org/16", "10.1.0.0/"],
     "MetricsNamespace": ["", "Shop Verify", "x" * 256],
     "AlarmTopicArn": ["alarms", "arn:aws:sqs:eu-west-1:123456789012:alarms"],
     "MemorySize": [127, 3009],
@@ -241,6 +243,11 @@ def test_the_kinds_of_numbers_in_the_description_are_those_there_are() -> None:
 @pytest.mark.parametrize("text", TAKEN["GuardAllow"])
 def test_what_the_guard_should_let_through_is_understood(text: str) -> None:
     assert len(Settings({"GUARD_ALLOW": text}).guard_allow.words) == len(text.split())
+
+
+@pytest.mark.parametrize("text", TAKEN["WebhookNetworks"])
+def test_networks_of_webhooks_that_are_taken_are_understood(text: str) -> None:
+    assert Settings({"WEBHOOK_NETWORKS": text}).webhook_networks == set(text.split())
 
 
 def test_the_guards_modes_are_those_there_are() -> None:

@@ -122,6 +122,33 @@ ALLOWED = {
         "secretsmanager:GetSecretValue IdentityKeySecret",
         "sqs:SendMessage TallyDeadLetterQueue",
     },
+    "EventsFunction": {
+        "dynamodb:DescribeStream SessionsTable",
+        "dynamodb:GetRecords SessionsTable",
+        "dynamodb:GetShardIterator SessionsTable",
+        "dynamodb:ListStreams ${SessionsTable.Arn}/stream/*",
+        "dynamodb:Query SessionsTable",
+        "dynamodb:UpdateItem SessionsTable",
+        "events:PutEvents EventBus",
+        "sqs:DeleteMessage EndsQueue",
+        "sqs:GetQueueAttributes EndsQueue",
+        "sqs:ReceiveMessage EndsQueue",
+        "sqs:SendMessage EndsQueue",
+        "sqs:SendMessageBatch EndsQueue",
+        "sqs:SendMessage EventsDeadLetterQueue",
+    },
+    "WebhooksFunction": {
+        "dynamodb:GetItem DirectoryTable",
+        "dynamodb:Query DirectoryTable",
+        "dynamodb:UpdateItem DirectoryTable",
+        "secretsmanager:GetSecretValue IdentityKeySecret",
+        "sqs:DeleteMessage WebhooksQueue",
+        "sqs:GetQueueAttributes WebhooksDeadLetterQueue",
+        "sqs:GetQueueAttributes WebhooksQueue",
+        "sqs:ReceiveMessage WebhooksQueue",
+        "sqs:SendMessage WebhooksDeadLetterQueue",
+        "sqs:SendMessage WebhooksQueue",
+    },
 }
 # Which items of the directory each reads: of clients, prices, and services with their users. By one
 # statement: of two for one action on one table, an emulator that heeds no conditions needs but one,
@@ -137,6 +164,8 @@ READ = {
     "VerigatorFunction": ["C#*", "P#*", "S#*"],
     "ReportsFunction": [],
     "TallyFunction": [],
+    "EventsFunction": [],
+    "WebhooksFunction": ["C#*"],
 }
 # And which it changes: when secrets were used, by all who check any; services and their users.
 CHANGED = {function: ["K#*"] if items else [] for function, items in READ.items()} | {
@@ -144,6 +173,7 @@ CHANGED = {function: ["K#*"] if items else [] for function, items in READ.items(
     "MessenteFunction": ["K#*", "S#*"],
     "MessageBirdFunction": ["K#*", "S#*"],
     "VerigatorFunction": ["K#*", "N#*", "S#*"],
+    "WebhooksFunction": ["W#*"],
 }
 # Of these AWS knows no resources, or only numbers and pools, which a provider's settings name.
 ANYWHERE = {

@@ -1,7 +1,8 @@
 """Queues that functions take from: nothing is lost, and nobody takes a message twice at once."""
 
 import pytest
-from verification.api.queue import LOOK_ROOM
+from verification.api.queue import END_ROOM, LOOK_ROOM
+from verification.api.webhooks import AT_ONCE, POSTING_ROOM
 from verification.operations.sending import lease
 from verification.operations.start import LOOK_AFTER
 
@@ -15,6 +16,13 @@ MAPPINGS = {
     if mapping["EventSourceArn"]["Fn::GetAtt"][1] == "Arn"
 }
 SOURCES = [mapping["EventSourceArn"]["Fn::GetAtt"][0] for mapping in MAPPINGS.values()]
+
+# Milliseconds that one message may take, and whether those of a batch are done side by side.
+ROOMS = {
+    "ResendFromQueue": (LOOK_ROOM, False),
+    "EventsFromQueue": (END_ROOM, False),
+    "WebhooksFromQueue": (POSTING_ROOM, True),
+}
 
 # Who knows the guard starts.
 STARTERS = [
@@ -64,15 +72,22 @@ def test_a_whole_batch_fits_into_the_time_of_its_consumer(mapping: str) -> None:
     """Else what is left comes back again and again, and to the dead letters in the end."""
     properties = MAPPINGS[mapping]
     timeout = FUNCTIONS[properties["FunctionName"]["Ref"]]["Timeout"]
-    assert properties["BatchSize"] * LOOK_ROOM <= timeout * 1000
+    room, side_by_side = ROOMS[mapping]
+    one_after_the_other = 1 if side_by_side else properties["BatchSize"]
+    assert one_after_the_other * room <= timeout * 1000
 
 
-@each_mapping
-def test_one_message_at_a_time_so_that_each_may_take_all_of_its_consumers_time(
-    mapping: str,
-) -> None:
+def test_a_send_is_looked_at_alone_so_that_it_may_take_all_of_its_consumers_time() -> None:
     """Behind a slow look the others would come back each time, and end as dead letters."""
-    assert MAPPINGS[mapping]["BatchSize"] == 1
+    assert MAPPINGS["ResendFromQueue"]["BatchSize"] == 1
+
+
+def test_as_many_webhooks_are_posted_to_at_once_as_a_batch_has() -> None:
+    assert MAPPINGS["WebhooksFromQueue"]["BatchSize"] <= AT_ONCE
+
+
+def test_receivers_that_hang_leave_the_other_functions_their_share_of_the_account() -> None:
+    assert MAPPINGS["WebhooksFromQueue"]["ScalingConfig"] == {"MaximumConcurrency": 10}
 
 
 @each_mapping

@@ -21,7 +21,10 @@ POWERTOOLS = {
 LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_INITIALIZATION_TYPE"}
 # A variable is named after what it refers to, but for these.
 FIXED = {"POWERTOOLS_SERVICE_NAME": "verification"}
-OTHER_NAMES = {"ResendQueueUrl": "ResendQueue"}
+OTHER_NAMES = {
+    f"{queue}Url": queue
+    for queue in ("EndsQueue", "ResendQueue", "WebhooksDeadLetterQueue", "WebhooksQueue")
+}
 TRIED_ELSEWHERE = {"FOLLOWED_PROVIDERS", "LIMITS", "REPORTS_URL"}  # below, and in test_api.py
 
 # Globals set these for all functions: these two have no clients, and others count nothing.
@@ -31,6 +34,8 @@ UNREAD = {
     "DeleteFunction": {"LIMITS"},
     "ReportsFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
     "TallyFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
+    "EventsFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
+    "WebhooksFunction": {"LIMITS", "SESSIONS_TABLE"},
 }
 # They are given a verifier's settings without an address for reports: they send nothing.
 UNSET = {"VerifyFunction": {"REPORTS_URL"}, "DeleteFunction": {"REPORTS_URL"}}
@@ -214,6 +219,9 @@ WRONG = {
     "GUARD_MODE": [
         ("", "The environment variable GUARD_MODE is not set."),
         ("Block", "GUARD_MODE must be one of off, monitor, block."),
+    ],
+    "WEBHOOK_NETWORKS": [
+        ("10.1.0.1/16", "WEBHOOK_NETWORKS: '10.1.0.1/16' is not a network such as 10.1.0.0/16."),
     ],
     "GUARD_ALLOW": [("everybody", "GUARD_ALLOW: 'everybody' is no network such as ")],
 }

@@ -248,7 +248,7 @@ class Stack:
         from .storage.webhooks import DynamoDbWebhooks, SqsPostings
 
         queue = self._queue("WEBHOOKS_QUEUE_URL")
-        dead_letters = self._queue("WEBHOOKS_DEAD_LETTERS_URL")
+        dead_letters = self._queue("WEBHOOKS_DEAD_LETTER_QUEUE_URL")
         table = self._settings.required("DIRECTORY_TABLE")
         return Deliver(
             webhooks=DynamoDbWebhooks(self._dynamodb, table, clock),

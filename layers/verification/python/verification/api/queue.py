@@ -14,7 +14,7 @@ from .events import LambdaContext, alias_of
 # batch goes back to the queue.
 LOOK_ROOM = SEND_ROOM + 1_000
 
-END_ROOM = 5_000  # milliseconds that one write may take
+END_ROOM = 1_500  # milliseconds that one write may take
 
 type Take = Callable[[str, Remaining], None]
 """Does what the body of a message says, within the time that is left."""

@@ -12,7 +12,7 @@ from ..operations.ports import Remaining
 from .queue import Take
 
 POSTING_ROOM = 10_000  # milliseconds that one message may take: a slow receiver, and the queue
-_AT_ONCE = 10  # messages of a batch
+AT_ONCE = 10  # messages of a batch
 
 _MESSAGE = ConfigDict(extra="ignore", strict=True)
 
@@ -88,5 +88,5 @@ def at_once(
     do: Callable[[Mapping[str, Any]], bool], records: Iterable[Mapping[str, Any]]
 ) -> Iterable[bool]:
     """Do the messages of a batch side by side: a receiver that hangs holds up its own alone."""
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
+    with ThreadPoolExecutor(AT_ONCE) as threads:
         return list(threads.map(do, records))

@@ -33,10 +33,7 @@ def may_reach(address: str, networks: Iterable[str] = (), *, public: bool = True
 def _is_public(ip: IPv4Address | IPv6Address) -> bool:
     if isinstance(ip, IPv4Address):
         return ip.is_global and not ip.is_multicast
-    # What an IPv6 address stands for, where it has one of IPv4 in it.
-    if ip in _NAT64:
+    # What stands for an address of IPv4 is as public as that.
+    if ip.ipv4_mapped or ip in _NAT64:
         return _is_public(IPv4Address(int(ip) & _V4_BITS))
-    inner = [ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())]
-    if any(one is not None and not _is_public(one) for one in inner):
-        return False
-    return ip.ipv4_mapped is not None or (ip in _GLOBAL and ip.is_global and not ip.is_multicast)
+    return ip in _GLOBAL and ip.is_global and not ip.is_multicast

@@ -11,9 +11,9 @@
         │   │   ├── ScopeMissing              scope_missing: the client may not do that
         │   │   ├── DestinationNotAllowed     destination_not_allowed: country or kind of number
         │   │   └── SuspectedFraud            suspected_fraud: looks like SMS pumping
-        │   ├── NotFound              404 not_found: unknown, or of another client, or gone
+        │   ├── NotFound              404 verification_not_found: unknown, or of another client, or gone
         │   ├── IdempotencyConflict   409 idempotency_conflict: the key was for another request
-        │   ├── NotPending            409 not_pending: it has ended
+        │   ├── NotPending            409 verification_not_pending: it has ended
         │   ├── MaxSendsReached       409 max_sends_reached
         │   ├── InvalidFields         422 invalid_fields: `errors` names each
         │   └── TooMany               429: `retry_after` says when it makes sense again
@@ -132,7 +132,7 @@ class SuspectedFraud(NotAllowed):
 class NotFound(Refused):
     """There is no such verification of this client, or not any more."""
 
-    code = "not_found"
+    code = "verification_not_found"
 
 
 class IdempotencyConflict(Refused):
@@ -144,7 +144,7 @@ class IdempotencyConflict(Refused):
 class NotPending(Refused):
     """The verification has ended."""
 
-    code = "not_pending"
+    code = "verification_not_pending"
 
 
 class MaxSendsReached(Refused):

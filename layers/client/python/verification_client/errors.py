@@ -11,7 +11,7 @@
         │   │   ├── ScopeMissing              scope_missing: the client may not do that
         │   │   ├── DestinationNotAllowed     destination_not_allowed: country or kind of number
         │   │   └── SuspectedFraud            suspected_fraud: looks like SMS pumping
-        │   ├── NotFound              404 verification_not_found: unknown, or of another client, or gone
+        │   ├── NotFound              404 verification_not_found: unknown, not yours, or gone
         │   ├── IdempotencyConflict   409 idempotency_conflict: the key was for another request
         │   ├── NotPending            409 verification_not_pending: it has ended
         │   ├── MaxSendsReached       409 max_sends_reached

@@ -7,15 +7,38 @@ import socket
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import yaml
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
-from verification_client import VerificationClient, VerificationError, errors
+from verification_client import (
+    Page,
+    Send,
+    StartFields,
+    Try,
+    Verdict,
+    Verification,
+    VerificationClient,
+    VerificationError,
+    errors,
+    lambdas,
+)
+from verification_client.client import TIMEOUT_SECONDS
 
 from tests.local import ROOT
-from tests.providers.hostile import Asked, Close, RawServer, Talk, http, says, says_and_closes
+from tests.providers.hostile import (
+    Asked,
+    Close,
+    RawServer,
+    Talk,
+    http,
+    says,
+    says_and_closes,
+    says_and_waits,
+    self_signed,
+)
+from tests.template.loading import FUNCTIONS
 
 ID = "ajqopgr262u3fibltxjeyks5k6u"
 DOCUMENT = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
@@ -160,10 +183,13 @@ def test_lookup_list_and_delete() -> None:
     ]
 
 
-def test_an_id_stays_one_part_of_the_path() -> None:
+@pytest.mark.parametrize("verification_id", ["", "..", "../../devices?x=", "a b", "a" * 65])
+def test_what_is_no_id_is_asked_of_nobody(verification_id: str) -> None:
     with RawServer(says(http(b"", "204 No Content"))) as server:
-        over_https(server).delete("../../devices?x=")
-    assert server.asked[0].target == "/v1/verifications/..%2F..%2Fdevices%3Fx%3D"
+        with pytest.raises(errors.NotFound) as unknown:
+            over_https(server).delete(verification_id)
+        assert (unknown.value.status, unknown.value.code) == (404, "verification_not_found")
+        assert server.connections == 0
 
 
 @pytest.mark.parametrize("body", [b"no JSON", b"[]", b"{}", b'{"id": 1}', b'{"valid": "yes"}'])
@@ -197,9 +223,57 @@ def test_a_secret_goes_nowhere_in_clear(url: str) -> None:
         VerificationClient.over_https(url, "shop", "secret")
 
 
+@pytest.mark.parametrize(
+    ("kind", "schema", "less"),
+    [
+        (StartFields, "Start", {"to"}),
+        (Verification, "Verification", set()),
+        (Send, "Send", set()),
+        (Try, "Try", set()),
+        (Verdict, "Verdict", set()),
+        (Page, "Page", set()),
+    ],
+)
+def test_it_has_every_field_of_the_document(kind: type, schema: str, less: set[str]) -> None:
+    written = DOCUMENT["components"]["schemas"][schema]["properties"].keys()
+    assert get_type_hints(kind).keys() == written - less
+
+
 def test_tries_are_one_or_more() -> None:
     with pytest.raises(ValueError, match="1 or more"):
         VerificationClient.over_https("https://verify.example.com", "shop", "secret", tries=0)
+
+
+def test_a_certificate_of_nobody_is_not_believed(tmp_path: Path) -> None:
+    with RawServer(says(http(json.dumps(VERDICT))), self_signed(tmp_path)[0]) as server:
+        with pytest.raises(errors.Unreachable, match="SSLError"):
+            over_https(server, tries=1).verify(ID, "123456")
+        assert server.asked == []
+
+
+def test_an_answer_without_an_end_is_not_read_to_it() -> None:
+    def behave(talk: Talk, asked: Asked) -> None:
+        talk.say(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 3_000_000)
+        raise Close
+
+    with RawServer(behave) as server:
+        with pytest.raises(errors.Unreachable):
+            over_https(server, tries=1).lookup(ID)
+
+
+def test_a_silent_service_is_waited_for_no_longer_than_told() -> None:
+    with RawServer(says_and_waits(b"HTTP/1.1 200 OK\r\n")) as server:
+        with pytest.raises(errors.Unreachable, match="ReadTimeoutError") as silent:
+            over_https(server, tries=1, timeout=0.1).lookup(ID)
+        assert silent.value.asked
+
+
+def test_an_error_says_the_key_by_which_the_call_may_be_repeated() -> None:
+    problem = json.dumps({"status": 502, "code": "verifier_unavailable"})
+    with RawServer(says(http(problem, "502 Bad Gateway"))) as server:
+        with pytest.raises(errors.VerifierUnavailable) as failed:
+            over_https(server).verify(ID, "123456")
+    assert failed.value.idempotency_key == server.asked[0].headers["idempotency-key"]
 
 
 def test_no_error_says_the_secret_or_the_code() -> None:
@@ -290,9 +364,9 @@ class FakeLambda:
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
 
-def over_lambda(*answers: Any) -> tuple[VerificationClient, FakeLambda]:
-    fake = FakeLambda(*answers)
-    return VerificationClient.over_lambda("verify", "shop-k3q7m2xa", lambda_client=fake), fake
+def over_lambda(*answers: Any, alias: bool = True) -> tuple[VerificationClient, FakeLambda]:
+    fake, shop = FakeLambda(*answers), "shop-k3q7m2xa"
+    return VerificationClient.over_lambda("verify", shop, alias=alias, lambda_client=fake), fake
 
 
 def refusal(code: str, status: int) -> ClientError:
@@ -308,6 +382,27 @@ def test_a_direct_invoke_names_function_alias_and_fields() -> None:
     key = asked["Payload"].pop("idempotency_key")
     assert re.fullmatch("[0-9a-f]{32}", key)
     assert asked["Payload"] == {"id": ID, "code": "123456", "purpose": "login"}
+
+
+def test_without_an_alias_the_payload_names_the_client() -> None:
+    client, fake = over_lambda(STARTED, alias=False)
+    client.lookup(ID)
+    [asked] = fake.asked
+    assert (asked["FunctionName"], "Qualifier" in asked) == ("verify-lookup", False)
+    assert asked["Payload"] == {"id": ID, "client": "shop-k3q7m2xa"}
+
+
+NAMED = {f["FunctionName"]["Fn::Sub"]: f for f in FUNCTIONS.values() if "FunctionName" in f}
+
+
+def test_functions_have_the_names_that_it_calls() -> None:
+    assert NAMED.keys() == {f"${{AWS::StackName}}-{name}" for name in lambdas._FUNCTIONS.values()}
+
+
+def test_a_function_that_is_slow_is_not_taken_for_lost() -> None:
+    # But for a resend: its function has longer, for what the queue asks of it.
+    timeouts = [f["Timeout"] for name, f in NAMED.items() if not name.endswith("-resend")]
+    assert max(timeouts) < TIMEOUT_SECONDS
 
 
 def test_a_list_is_a_lookup_by_destination() -> None:

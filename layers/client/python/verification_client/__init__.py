@@ -6,12 +6,13 @@ client.verify(verification.id, "123456", purpose="login").valid
 """
 
 from .answers import Page, Send, Try, Verdict, Verification
-from .client import VerificationClient
+from .client import StartFields, VerificationClient
 from .errors import VerificationError
 
 __all__ = [
     "Page",
     "Send",
+    "StartFields",
     "Try",
     "Verdict",
     "Verification",

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-type Status = Literal["pending", "verified", "failed", "expired", "canceled"]
-type Delivery = Literal["queued", "accepted", "delivered", "undelivered", "unknown"]
-type Outcome = Literal["accepted", "rejected", "unavailable", "unknown"]
-type Reason = Literal["incorrect", "expired", "exhausted", "already_verified", "canceled"]
-type Channel = Literal["sms", "voice", "email", "whatsapp", "viber", "totp"]
+Status = Literal["pending", "verified", "failed", "expired", "canceled"]
+Delivery = Literal["queued", "accepted", "delivered", "undelivered", "unknown"]
+Outcome = Literal["accepted", "rejected", "unavailable", "unknown"]
+Reason = Literal["incorrect", "expired", "exhausted", "already_verified", "canceled"]
+Channel = Literal["sms", "voice", "email", "whatsapp", "viber", "totp"]
 
 
 @dataclass(frozen=True, slots=True)

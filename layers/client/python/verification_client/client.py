@@ -1,10 +1,11 @@
-"""The service as an object: four operations, a resend and a list, by HTTPS or by direct invoke."""
+"""The service as an object: four operations, a resend and a list, over HTTPS or direct invoke."""
 
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from .answers import (
     Channel,
@@ -15,13 +16,55 @@ from .answers import (
     read_verdict,
     read_verification,
 )
-from .errors import InternalError, TemporarilyUnavailable, Throttled, Unreachable, VerificationError
+from .errors import (
+    InternalError,
+    NotFound,
+    TemporarilyUnavailable,
+    Throttled,
+    Unreachable,
+    VerificationError,
+)
 from .https import Https
 from .lambdas import Lambdas
 
 TRIES = 3
-TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 20.0  # longer than the service's functions may run: what is slow is not lost
 _DELAY_BASE, _DELAY_CAP = 0.2, 3.0  # seconds
+
+_WITHOUT_ID = {"start", "list"}
+_ID = re.compile("[0-9A-Za-z_-]{1,64}")  # what stays one part of an address
+
+_T = TypeVar("_T")
+
+
+class StartFields(TypedDict, total=False):
+    """What a start may say beside its destination; docs/openapi.yaml says what each means.
+
+    Args:
+        channels: those to fall back on, in order, in place of `channel`.
+        validity, resend_after: seconds.
+        ip, user_agent: of the person, not of your program.
+    """
+
+    country: str | None
+    channel: Channel | None
+    channels: Sequence[Channel] | None
+    code_length: int | None
+    validity: int | None
+    max_attempts: int | None
+    max_sends: int | None
+    resend_after: int | None
+    template: str | None
+    locale: str | None
+    sender: str | None
+    subject: str | None
+    webotp_domain: str | None
+    android_hash: str | None
+    purpose: str | None
+    reference: str | None
+    metadata: Mapping[str, str] | None
+    ip: str | None
+    user_agent: str | None
 
 
 class Transport(Protocol):
@@ -89,55 +132,36 @@ class VerificationClient:
         *,
         timeout: float = TIMEOUT_SECONDS,
         tries: int = TRIES,
+        alias: bool = True,
         lambda_client: Any = None,
     ) -> Self:
         """By direct invoke, from another Lambda; IAM lets it in.
 
         Args:
             prefix: the stack's name, with which the functions' begin.
-            client_id: the alias that stands for the client on each function.
+            client_id: whose name an alias of each function has.
             timeout: seconds that one try may be silent.
+            alias: False for a client created with --direct-invoke, which the payload names.
             lambda_client: boto3's, in place of one of our own; it should not repeat by itself.
         """
-        return cls(Lambdas(prefix, client_id, timeout, lambda_client), tries=tries)
+        return cls(Lambdas(prefix, client_id, alias, timeout, lambda_client), tries=tries)
 
     def start(
-        self,
-        to: str,
-        *,
-        country: str | None = None,
-        channel: Channel | None = None,
-        channels: Sequence[Channel] | None = None,
-        code_length: int | None = None,
-        validity: int | None = None,
-        max_attempts: int | None = None,
-        max_sends: int | None = None,
-        resend_after: int | None = None,
-        template: str | None = None,
-        locale: str | None = None,
-        sender: str | None = None,
-        subject: str | None = None,
-        webotp_domain: str | None = None,
-        android_hash: str | None = None,
-        purpose: str | None = None,
-        reference: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        ip: str | None = None,
-        user_agent: str | None = None,
-        idempotency_key: str | None = None,
+        self, to: str, *, idempotency_key: str | None = None, **fields: Unpack[StartFields]
     ) -> Verification:
-        """Start a verification and send its code; docs/openapi.yaml says what each field means.
+        """Start a verification and send its code.
 
         Args:
+            to: a number in E.164, or in its country's spelling with `country`; or an address.
             idempotency_key: of your own, where you may repeat the call yourself; 1 to 128 visible
                 ASCII characters.
+            fields: see StartFields; what is None goes by the service's default.
 
         Raises:
             VerificationError: see errors.py.
         """
-        fields = {n: v for n, v in locals().items() if n not in _NO_FIELDS and v is not None}
-        key = idempotency_key or _new_key()
-        return self._do(read_verification, "start", "", fields, key)
+        said = {"to": to} | _given(fields)
+        return self._do(read_verification, "start", "", said, idempotency_key or _new_key())
 
     def verify(
         self,
@@ -159,9 +183,9 @@ class VerificationClient:
         Raises:
             VerificationError: see errors.py.
         """
-        fields = {n: v for n, v in locals().items() if n not in _NO_FIELDS and v is not None}
+        said = _given({"code": code, "to": to, "country": country, "purpose": purpose})
         key = idempotency_key or _new_key()
-        return self._do(read_verdict, "verify", verification_id, fields, key)
+        return self._do(read_verdict, "verify", verification_id, said, key)
 
     def resend(self, verification_id: str, *, channel: Channel | None = None) -> Verification:
         """Send the same code again, 30 seconds after the send before at the earliest.
@@ -169,8 +193,8 @@ class VerificationClient:
         Raises:
             VerificationError: see errors.py.
         """
-        fields = {"channel": channel} if channel else {}
-        return self._do(read_verification, "resend", verification_id, fields)
+        said = _given({"channel": channel})
+        return self._do(read_verification, "resend", verification_id, said)
 
     def lookup(self, verification_id: str, *, masked: bool = False) -> Verification:
         """What became of a verification.
@@ -181,8 +205,8 @@ class VerificationClient:
         Raises:
             VerificationError: see errors.py.
         """
-        fields = {"masked": True} if masked else {}
-        return self._do(read_verification, "lookup", verification_id, fields)
+        said = _given({"masked": masked or None})
+        return self._do(read_verification, "lookup", verification_id, said)
 
     def list(
         self,
@@ -202,9 +226,9 @@ class VerificationClient:
         Raises:
             VerificationError: see errors.py.
         """
-        wanted = {"country": country, "cursor": cursor, "masked": masked or None}
-        fields = {name: value for name, value in wanted.items() if value is not None}
-        return self._do(read_page, "list", "", fields | {"to": to, "limit": limit})
+        said = {"to": to, "limit": limit}
+        said |= _given({"country": country, "cursor": cursor, "masked": masked or None})
+        return self._do(read_page, "list", "", said)
 
     def delete(self, verification_id: str) -> None:
         """Stop the code and erase the personal data.
@@ -214,19 +238,25 @@ class VerificationClient:
         """
         self._do(lambda said: None, "delete", verification_id, {})
 
-    def _do[T](
+    def _do(
         self,
-        read: Callable[[Mapping[str, Any]], T],
+        read: Callable[[Mapping[str, Any]], _T],
         operation: str,
         verification_id: str,
         fields: Mapping[str, Any],
         key: str | None = None,
-    ) -> T:
-        said = self._ask(operation, verification_id, fields, key)
+    ) -> _T:
         try:
-            return read(said)
-        except (LookupError, TypeError, ValueError):
-            raise Unreachable("the answer is none of the service's", asked=True) from None
+            if operation not in _WITHOUT_ID and not _ID.fullmatch(verification_id):
+                raise NotFound(404, {"detail": "That is no id of a verification."})
+            said = self._ask(operation, verification_id, fields, key)
+            try:
+                return read(said)
+            except (LookupError, TypeError, ValueError):
+                raise Unreachable("the answer is none of the service's", asked=True) from None
+        except VerificationError as error:
+            error.idempotency_key = key
+            raise
 
     def _ask(
         self, operation: str, verification_id: str, fields: Mapping[str, Any], key: str | None
@@ -242,7 +272,8 @@ class VerificationClient:
         return self._transport.ask(operation, verification_id, fields, key)
 
 
-_NO_FIELDS = {"self", "verification_id", "idempotency_key"}
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _is_worth_a_repeat(error: VerificationError, operation: str) -> bool:

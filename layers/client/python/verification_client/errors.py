@@ -18,7 +18,7 @@
         │   ├── InvalidFields         422 invalid_fields: `errors` names each
         │   └── TooMany               429: `retry_after` says when it makes sense again
         │       ├── Throttled                 throttled: by the gateway, nothing was counted
-    │       ├── LimitExceeded             limit_exceeded: `limit` names which
+        │       ├── LimitExceeded             limit_exceeded: `limit` names which
         │       │   └── BudgetSpent           budget_spent: of this day
         │       └── ResendTooEarly            resend_too_early
         └── Failed                    the service could not (5xx)
@@ -43,6 +43,7 @@ class VerificationError(Exception):
         detail: one sentence for a developer, never for a user.
         retry_after: seconds after which a repeat makes sense; None where nobody knows.
         verification_id: of the verification that it speaks of, where there is one.
+        idempotency_key: of the call, for a repeat of yours; None where it had none.
         request_id: the service's, for its operator's log.
         limit: the name of the limit that is used up.
         errors: the refused fields, each with what is the matter.
@@ -68,6 +69,7 @@ class VerificationError(Exception):
             for fault in (faults if isinstance(faults, list) else [])
             if isinstance(fault, dict)
         }
+        self.idempotency_key: str | None = None
         super().__init__(": ".join(filter(None, (self.code, self.detail or self.title))))
 
 

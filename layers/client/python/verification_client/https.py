@@ -6,12 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NewConnectionError,
-    SSLError,
-)
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from .errors import Unreachable, error_of
 
@@ -27,7 +22,7 @@ _ADDRESSES = {
 }
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Nothing of a request has left where one of these is what went wrong.
-_NOT_ASKED = (ConnectTimeoutError, NewConnectionError, SSLError)
+_NOT_ASKED = (ConnectTimeoutError, NewConnectionError)
 
 
 class Https:
@@ -52,7 +47,9 @@ class Https:
             "User-Agent": "verification-client",
         }
         self._pool = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=timeout)
+            retries=False,
+            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=timeout),
+            cert_reqs="CERT_REQUIRED",
         )
 
     def ask(
@@ -77,11 +74,8 @@ class Https:
             answer = self._pool.request(
                 method, url, body=body, headers=headers, redirect=False, preload_content=False
             )
-            try:
-                data = answer.read(_MAX_ANSWER_BYTES)
-            finally:
-                answer.drain_conn()
-                answer.release_conn()
+            with answer:  # closes what is too large, and ends what is read to its end
+                data = answer.read(_MAX_ANSWER_BYTES + 1)
         except HTTPError as error:
             asked = not isinstance(error, _NOT_ASKED)
             # Its words may hold the whole address.
@@ -95,8 +89,8 @@ def _word(value: object) -> str:
 
 def _read(status: int, data: bytes) -> Mapping[str, Any]:
     try:
-        said = json.loads(data or b"{}")
-    except ValueError:
+        said = json.loads(data or b"{}") if len(data) <= _MAX_ANSWER_BYTES else None
+    except (ValueError, RecursionError):
         said = None
     if status >= 400:
         raise error_of(status, said if isinstance(said, dict) else {})

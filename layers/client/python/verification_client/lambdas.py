@@ -19,17 +19,22 @@ _FUNCTIONS = {
 
 
 class Lambdas:
-    """A stack's functions, as the client that their alias is named after.
+    """A stack's functions, as one client of it.
 
     Args:
         prefix: the stack's name, with which the functions' begin.
-        alias: the client's id.
+        alias: whether to call the functions by the alias that is named after the client; else the
+            payload names it.
         timeout: seconds that one try may be silent.
         client: boto3's, in place of one of our own.
     """
 
-    def __init__(self, prefix: str, alias: str, timeout: float, client: Any = None) -> None:
-        self._prefix, self._alias = prefix, alias
+    def __init__(
+        self, prefix: str, client_id: str, alias: bool, timeout: float, client: Any = None
+    ) -> None:
+        self._prefix = prefix
+        self._qualifier = {"Qualifier": client_id} if alias else {}
+        self._named = {} if alias else {"client": client_id}
         self._client = client or _make_client(timeout)
 
     def ask(
@@ -46,20 +51,21 @@ class Lambdas:
             ConnectTimeoutError,
             EndpointConnectionError,
             HTTPClientError,
+            IncompleteReadError,
         )
 
-        named = {"id": verification_id, "idempotency_key": idempotency_key}
-        payload = dict(fields) | {name: value for name, value in named.items() if value}
+        named = {"id": verification_id, "idempotency_key": idempotency_key, **self._named}
+        payload = {**fields, **{name: value for name, value in named.items() if value}}
         try:
             answer = self._client.invoke(
                 FunctionName=f"{self._prefix}-{_FUNCTIONS[operation]}",
-                Qualifier=self._alias,
+                **self._qualifier,
                 Payload=json.dumps(payload).encode(),
             )
             data = answer["Payload"].read()
         except (ConnectTimeoutError, EndpointConnectionError) as error:
             raise Unreachable(type(error).__name__, asked=False) from error
-        except (ConnectionError, HTTPClientError) as error:
+        except (ConnectionError, HTTPClientError, IncompleteReadError) as error:
             raise Unreachable(type(error).__name__, asked=True) from error
         except ClientError as error:
             raise _refusal(error.response) from error
@@ -93,11 +99,12 @@ def _refusal(response: Mapping[str, Any]) -> Exception:
 def _read(data: bytes, crashed: bool) -> Mapping[str, Any]:
     try:
         said = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if crashed or not isinstance(said, dict):
         raise Unreachable("the function ended without an answer", asked=True)
     problem = said.get("error")
     if isinstance(problem, dict):
-        raise error_of(int(problem.get("status", 500)), problem)
+        status = problem.get("status")
+        raise error_of(status if isinstance(status, int) else 500, problem)
     return said

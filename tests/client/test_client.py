@@ -378,7 +378,7 @@ def test_a_direct_invoke_names_function_alias_and_fields() -> None:
     client, fake = over_lambda(VERDICT)
     assert client.verify(ID, "123456", purpose="login").valid
     [asked] = fake.asked
-    assert (asked["FunctionName"], asked["Qualifier"]) == ("verify-verify", "shop-k3q7m2xa")
+    assert asked["FunctionName"] == "verify-verify:shop-k3q7m2xa"
     key = asked["Payload"].pop("idempotency_key")
     assert re.fullmatch("[0-9a-f]{32}", key)
     assert asked["Payload"] == {"id": ID, "code": "123456", "purpose": "login"}
@@ -388,7 +388,7 @@ def test_without_an_alias_the_payload_names_the_client() -> None:
     client, fake = over_lambda(STARTED, alias=False)
     client.lookup(ID)
     [asked] = fake.asked
-    assert (asked["FunctionName"], "Qualifier" in asked) == ("verify-lookup", False)
+    assert asked["FunctionName"] == "verify-lookup"
     assert asked["Payload"] == {"id": ID, "client": "shop-k3q7m2xa"}
 
 
@@ -408,7 +408,7 @@ def test_a_function_that_is_slow_is_not_taken_for_lost() -> None:
 def test_a_list_is_a_lookup_by_destination() -> None:
     client, fake = over_lambda({"verifications": [], "cursor": None})
     assert client.list("+447700900123").verifications == ()
-    assert fake.asked[0]["FunctionName"] == "verify-lookup"
+    assert fake.asked[0]["FunctionName"] == "verify-lookup:shop-k3q7m2xa"
     assert fake.asked[0]["Payload"] == {"to": "+447700900123", "limit": 20}
 
 

@@ -33,7 +33,7 @@ class Lambdas:
         self, prefix: str, client_id: str, alias: bool, timeout: float, client: Any = None
     ) -> None:
         self._prefix = prefix
-        self._qualifier = {"Qualifier": client_id} if alias else {}
+        self._qualifier = f":{client_id}" if alias else ""
         self._named = {} if alias else {"client": client_id}
         self._client = client or _make_client(timeout)
 
@@ -58,8 +58,7 @@ class Lambdas:
         payload = {**fields, **{name: value for name, value in named.items() if value}}
         try:
             answer = self._client.invoke(
-                FunctionName=f"{self._prefix}-{_FUNCTIONS[operation]}",
-                **self._qualifier,
+                FunctionName=f"{self._prefix}-{_FUNCTIONS[operation]}{self._qualifier}",
                 Payload=json.dumps(payload).encode(),
             )
             data = answer["Payload"].read()

@@ -9,6 +9,7 @@ Status = Literal["pending", "verified", "failed", "expired", "canceled"]
 Delivery = Literal["queued", "accepted", "delivered", "undelivered", "unknown"]
 Outcome = Literal["accepted", "rejected", "unavailable", "unknown"]
 Reason = Literal["incorrect", "expired", "exhausted", "already_verified", "canceled"]
+Result = Literal["confirmed", "used", "expired", "invalid"]
 Channel = Literal["sms", "voice", "email", "whatsapp", "viber", "totp"]
 
 
@@ -52,6 +53,8 @@ class Verification:
         channels: those to fall back on; empty without.
         suspicions: why it looked like SMS pumping, where the guard lets such starts through.
         test: of a test destination; nothing was sent.
+        page_url: the page on which the code is typed; of a start that asked for one.
+        result: whether this lookup confirms what its page handed out; None where none was given.
     """
 
     id: str
@@ -75,6 +78,8 @@ class Verification:
     channels: tuple[Channel, ...] = ()
     suspicions: tuple[str, ...] = ()
     test: bool = False
+    page_url: str | None = None
+    result: Result | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ def read_verification(said: Mapping[str, Any]) -> Verification:
             "sends": tuple(map(_send, said["sends"])),
             "channels": tuple(said.get("channels", ())),
             "suspicions": tuple(said.get("suspicions", ())),
+            "result": said["page"]["result"] if "page" in said else None,
         }
     )
 

@@ -88,9 +88,10 @@ class Transport(Protocol):
 class VerificationClient:
     """A client of one Serverless Verify. Threads may share it.
 
-    What got no answer is asked again, after waits with full jitter. A start and a guess have an
-    idempotency key, by which the service knows a repeat: a lost reply neither sends nor counts
-    twice. A resend has none, so it is asked again only where it never got there.
+    What got no answer is asked again, after waits with full jitter. A start, a guess and the use of
+    a page's result have an idempotency key, by which the service knows a repeat: a lost reply
+    neither sends nor counts twice. A resend has none: it is asked again only where it never got
+    there.
 
     Args:
         transport: see over_https() and over_lambda().
@@ -147,12 +148,19 @@ class VerificationClient:
         return cls(Lambdas(prefix, client_id, alias, timeout, lambda_client), tries=tries)
 
     def start(
-        self, to: str, *, idempotency_key: str | None = None, **fields: Unpack[StartFields]
+        self,
+        to: str,
+        *,
+        page_return_url: str | None = None,
+        idempotency_key: str | None = None,
+        **fields: Unpack[StartFields],
     ) -> Verification:
         """Start a verification and send its code.
 
         Args:
             to: a number in E.164, or in its country's spelling with `country`; or an address.
+            page_return_url: where the hosted page leads to when the code was right; with it the
+                answer has a `page_url`.
             idempotency_key: of your own, where you may repeat the call yourself; 1 to 128 visible
                 ASCII characters.
             fields: see StartFields; what is None goes by the service's default.
@@ -160,7 +168,8 @@ class VerificationClient:
         Raises:
             VerificationError: see errors.py.
         """
-        said = {"to": to} | _given(fields)
+        page = page_return_url and {"return_url": page_return_url}
+        said = {"to": to} | _given({"page": page}) | _given(fields)
         return self._do(read_verification, "start", "", said, idempotency_key or _new_key())
 
     def verify(
@@ -196,17 +205,27 @@ class VerificationClient:
         said = _given({"channel": channel})
         return self._do(read_verification, "resend", verification_id, said)
 
-    def lookup(self, verification_id: str, *, masked: bool = False) -> Verification:
+    def lookup(
+        self,
+        verification_id: str,
+        *,
+        masked: bool = False,
+        result: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Verification:
         """What became of a verification.
 
         Args:
             masked: show only the ends of the destination.
+            result: what a person brought back from the hosted page; only its first use confirms.
+            idempotency_key: as for start(); of a lookup with a result.
 
         Raises:
             VerificationError: see errors.py.
         """
-        said = _given({"masked": masked or None})
-        return self._do(read_verification, "lookup", verification_id, said)
+        said = _given({"masked": masked or None, "result": result})
+        key = (idempotency_key or _new_key()) if result is not None else None
+        return self._do(read_verification, "lookup", verification_id, said, key)
 
     def list(
         self,

@@ -239,6 +239,31 @@ def test_it_has_every_field_of_the_document(kind: type, schema: str, less: set[s
     assert get_type_hints(kind).keys() >= written - less
 
 
+@pytest.mark.parametrize("secret", ["s3cret\n", "s3cret 1", "", "ѕ3cret"])
+def test_a_secret_that_can_be_none_is_refused_and_not_shown(secret: str) -> None:
+    with pytest.raises(ValueError, match="visible ASCII") as refused:
+        VerificationClient.over_https("https://verify.example.com", secret, secret)
+    assert "3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["", "a b", "a\nb", "é", "k" * 129])
+def test_a_key_that_can_be_none_is_said_to_nobody(key: str) -> None:
+    with RawServer(says(http(json.dumps(STARTED)))) as server:
+        with pytest.raises(errors.InvalidRequest):
+            over_https(server).start("+447700900123", idempotency_key=key)
+        assert server.connections == 0
+
+
+def test_a_connection_is_kept_but_for_one_that_was_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("verification_client.https.time.monotonic", lambda: now[0])
+    with RawServer(says(http(json.dumps(STARTED)))) as server:
+        client = over_https(server)
+        for now[0], connections in ((1, 1), (2, 1), (30, 2)):
+            client.lookup(ID)
+            assert server.connections == connections
+
+
 def test_tries_are_one_or_more() -> None:
     with pytest.raises(ValueError, match="1 or more"):
         VerificationClient.over_https("https://verify.example.com", "shop", "secret", tries=0)

@@ -18,6 +18,7 @@ from .answers import (
 )
 from .errors import (
     InternalError,
+    InvalidRequest,
     NotFound,
     TemporarilyUnavailable,
     Throttled,
@@ -32,6 +33,7 @@ TIMEOUT_SECONDS = 20.0  # longer than the service's functions may run: what is s
 _DELAY_BASE, _DELAY_CAP = 0.2, 3.0  # seconds
 
 _WITHOUT_ID = {"start", "list"}
+_KEY = re.compile("[!-~]{1,128}")
 _ID = re.compile("[0-9A-Za-z_-]{1,64}")  # what stays one part of an address
 
 _T = TypeVar("_T")
@@ -170,7 +172,7 @@ class VerificationClient:
         """
         page = page_return_url and {"return_url": page_return_url}
         said = {"to": to} | _given({"page": page}) | _given(fields)
-        return self._do(read_verification, "start", "", said, idempotency_key or _new_key())
+        return self._do(read_verification, "start", "", said, _key(idempotency_key))
 
     def verify(
         self,
@@ -193,8 +195,7 @@ class VerificationClient:
             VerificationError: see errors.py.
         """
         said = _given({"code": code, "to": to, "country": country, "purpose": purpose})
-        key = idempotency_key or _new_key()
-        return self._do(read_verdict, "verify", verification_id, said, key)
+        return self._do(read_verdict, "verify", verification_id, said, _key(idempotency_key))
 
     def resend(self, verification_id: str, *, channel: Channel | None = None) -> Verification:
         """Send the same code again, 30 seconds after the send before at the earliest.
@@ -224,7 +225,7 @@ class VerificationClient:
             VerificationError: see errors.py.
         """
         said = _given({"masked": masked or None, "result": result})
-        key = (idempotency_key or _new_key()) if result is not None else None
+        key = None if result is None else _key(idempotency_key)
         return self._do(read_verification, "lookup", verification_id, said, key)
 
     def list(
@@ -266,6 +267,8 @@ class VerificationClient:
         key: str | None = None,
     ) -> _T:
         try:
+            if key is not None and not _KEY.fullmatch(key):
+                raise InvalidRequest(400, {"detail": "A key is 1 to 128 visible ASCII characters."})
             if operation not in _WITHOUT_ID and not _ID.fullmatch(verification_id):
                 raise NotFound(404, {"detail": "That is no id of a verification."})
             said = self._ask(operation, verification_id, fields, key)
@@ -310,5 +313,5 @@ def _delay(number: int, retry_after: int | None) -> float | None:
     return max(jitter, retry_after or 0)
 
 
-def _new_key() -> str:
-    return uuid.uuid4().hex
+def _key(own: str | None) -> str:
+    return uuid.uuid4().hex if own is None else own

@@ -1,6 +1,8 @@
 """The service over HTTPS."""
 
 import json
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -11,6 +13,8 @@ from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionErro
 from .errors import Unreachable, error_of
 
 _CONNECT_SECONDS = 3.0
+_IDLE_SECONDS = 20  # after which a kept connection may be dead: the process was frozen, perhaps
+_CONNECTIONS = 10  # that are kept, when threads share the client
 _MAX_ANSWER_BYTES = 1_048_576
 _ADDRESSES = {
     "start": ("POST", "/v1/verifications"),
@@ -20,6 +24,7 @@ _ADDRESSES = {
     "verify": ("POST", "/v1/verifications/{id}/verify"),
     "resend": ("POST", "/v1/verifications/{id}/resend"),
 }
+_CREDENTIAL = re.compile("[!-~]+")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Nothing of a request has left where one of these is what went wrong.
 _NOT_ASKED = (ConnectTimeoutError, NewConnectionError)
@@ -33,20 +38,25 @@ class Https:
         timeout: seconds that one try may be silent.
 
     Raises:
-        ValueError: the URL is not https (http is for this machine alone).
+        ValueError: the URL is not https (http is for this machine alone), or the id or the secret
+            has characters that none has.
     """
 
     def __init__(self, url: str, client_id: str, secret: str, timeout: float) -> None:
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise ValueError("url should begin with https://: it carries the client's secret")
+        if not all(map(_CREDENTIAL.fullmatch, (client_id, secret))):  # http.client would show it
+            raise ValueError("client_id and secret should be visible ASCII characters")
         self._url = url.rstrip("/")
         self._headers = {
             "Accept": "application/json",
             "Authorization": f"Bearer {client_id}.{secret}",
             "User-Agent": "verification-client",
         }
+        self._used_at = time.monotonic()
         self._pool = urllib3.PoolManager(
+            maxsize=_CONNECTIONS,
             retries=False,
             timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=timeout),
             cert_reqs="CERT_REQUIRED",
@@ -70,6 +80,10 @@ class Https:
             body = json.dumps(fields).encode()
         elif fields:
             url += f"?{urlencode({name: _word(value) for name, value in fields.items()})}"
+        now = time.monotonic()
+        if now - self._used_at > _IDLE_SECONDS:
+            self._pool.clear()
+        self._used_at = now
         try:
             answer = self._pool.request(
                 method, url, body=body, headers=headers, redirect=False, preload_content=False

@@ -124,6 +124,27 @@ def test_a_resend_whose_reply_was_lost_is_not_repeated() -> None:
         assert len(server.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "times"), [("throttled", 429, 3), ("temporarily_unavailable", 503, 1)]
+)
+def test_a_resend_is_repeated_only_where_nobody_did_anything(
+    code: str, status: int, times: int
+) -> None:
+    problem = http(json.dumps({"status": status, "code": code}), f"{status} So")
+    with RawServer(says(problem)) as server:
+        with pytest.raises(VerificationError):
+            over_https(server).resend(ID)
+        assert len(server.asked) == times
+
+
+def test_what_is_no_json_is_the_programs_own_fault() -> None:
+    with RawServer(says(http(json.dumps(STARTED)))) as server:
+        metadata: Any = {"a": object()}
+        with pytest.raises(TypeError):
+            over_https(server).start("+447700900123", metadata=metadata)
+        assert server.connections == 0
+
+
 def test_a_resend_that_never_got_there_is_asked_again(no_waits: list[float]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]

@@ -266,11 +266,11 @@ class VerificationClient:
         fields: Mapping[str, Any],
         key: str | None = None,
     ) -> _T:
+        if key is not None and not _KEY.fullmatch(key):
+            raise InvalidRequest(400, {"detail": "A key is 1 to 128 visible ASCII characters."})
+        if operation not in _WITHOUT_ID and not _ID.fullmatch(verification_id):
+            raise NotFound(404, {"detail": "That is no id of a verification."})
         try:
-            if key is not None and not _KEY.fullmatch(key):
-                raise InvalidRequest(400, {"detail": "A key is 1 to 128 visible ASCII characters."})
-            if operation not in _WITHOUT_ID and not _ID.fullmatch(verification_id):
-                raise NotFound(404, {"detail": "That is no id of a verification."})
             said = self._ask(operation, verification_id, fields, key)
             try:
                 return read(said)
@@ -300,8 +300,9 @@ def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_worth_a_repeat(error: VerificationError, operation: str) -> bool:
     """Whether it may go better, and does nothing twice."""
-    if operation == "resend":
-        return isinstance(error, Unreachable) and not error.asked
+    if operation == "resend":  # it has no key: only where nobody did anything
+        nobody = isinstance(error, Unreachable) and not error.asked
+        return nobody or isinstance(error, Throttled)
     return isinstance(error, InternalError | TemporarilyUnavailable | Throttled | Unreachable)
 
 

@@ -167,6 +167,8 @@ def test_a_resend_that_never_got_there_is_asked_again(no_waits: list[float]) -> 
         (502, "delivery_failed", None, 1),
         (502, "verifier_unavailable", None, 1),
         (404, "verification_not_found", None, 1),
+        (504, "unknown", None, 3),
+        (403, "unknown", None, 1),
     ],
 )
 def test_what_may_go_better_is_asked_again(

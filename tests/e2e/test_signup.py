@@ -12,6 +12,7 @@ import requests
 
 from tests.e2e.lossy import LossyProxy
 from tests.e2e.talking import a_number, code_in, wrong
+from tests.figures import Figure
 from tests.local import ROOT
 from tests.local.deploy import STACK_NAME, api_url, sam_build, sam_deploy
 from tests.local.stack import Credentials, Stack
@@ -101,7 +102,7 @@ def attempts(stack: Stack, verification_id: str) -> int:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_user_signs_up_though_every_first_reply_is_lost(
-    stack: Stack, signups: Signups, way: str
+    stack: Stack, signups: Signups, way: str, figure: Figure
 ) -> None:
     proxy, other = (signups.proxies[one] for one in (way, *{*WAYS} - {way}))
     to = a_number()
@@ -129,6 +130,7 @@ def test_a_user_signs_up_though_every_first_reply_is_lost(
     assert attempts(stack, started) == 2
     assert stack.texts_to(to) == [text]
     assert other.passed == []
+    figure(f"signup over {way}", "3 of 6 replies lost; 1 message sent, 2 guesses counted")
 
     user = stack.aws("dynamodb").get_item(TableName=signups.table, Key={"id": {"S": started}})
     assert user["Item"]["phone"]["S"] == to and user["Item"]["verified"]["BOOL"]

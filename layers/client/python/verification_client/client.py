@@ -17,6 +17,7 @@ from .answers import (
     read_verification,
 )
 from .errors import (
+    Failed,
     InternalError,
     InvalidRequest,
     NotFound,
@@ -303,7 +304,8 @@ def _is_worth_a_repeat(error: VerificationError, operation: str) -> bool:
     if operation == "resend":  # it has no key: only where nobody did anything
         nobody = isinstance(error, Unreachable) and not error.asked
         return nobody or isinstance(error, Throttled)
-    return isinstance(error, InternalError | TemporarilyUnavailable | Throttled | Unreachable)
+    passing = InternalError | TemporarilyUnavailable | Throttled | Unreachable
+    return isinstance(error, passing) or type(error) is Failed  # of a proxy, say
 
 
 def _delay(number: int, retry_after: int | None) -> float | None:

@@ -10,6 +10,7 @@
         │   │   ├── AddressNotAllowed         address_not_allowed: called from elsewhere
         │   │   ├── ScopeMissing              scope_missing: the client may not do that
         │   │   ├── DestinationNotAllowed     destination_not_allowed: country or kind of number
+        │   │   ├── ReturnUrlNotAllowed       return_url_not_allowed: not on the client's list
         │   │   └── SuspectedFraud            suspected_fraud: looks like SMS pumping
         │   ├── NotFound              404 verification_not_found: unknown, not yours, or gone
         │   ├── IdempotencyConflict   409 idempotency_conflict: the key was for another request
@@ -123,6 +124,12 @@ class DestinationNotAllowed(NotAllowed):
     """It may not send to this country or this kind of number."""
 
     code = "destination_not_allowed"
+
+
+class ReturnUrlNotAllowed(NotAllowed):
+    """Its pages may not lead there."""
+
+    code = "return_url_not_allowed"
 
 
 class SuspectedFraud(NotAllowed):

@@ -92,6 +92,12 @@ LOCK := --quiet --universal --python-version 3.13 --generate-hashes --no-annotat
 licences: $(VENV) ## Write docs/licences.md, from the packages that are deployed.
 	@$(PYTHON) -m tests.audit licences
 
+.PHONY: wheel
+wheel: $(VENV) ## Build the client's wheel into dist/, for programs that are no Lambda.
+	@uv build --quiet --offline --wheel --out-dir "$(DIST)" layers/client
+
+DIST := dist
+
 # --------------------------------------------------------------------------------------- On AWS
 
 .PHONY: deploy
@@ -114,7 +120,7 @@ venv: $(VENV) ## Install all tools into .venv.
 .PHONY: clean
 clean: ## Stop what runs, and remove all that was made.
 	@[ ! -e .local ] || [ ! -e $(VENV) ] || $(PYTHON) -m tests.local down
-	rm -rf .aws-sam .cache .local .venv .coverage htmlcov
+	rm -rf .aws-sam .cache .local .venv dist .coverage htmlcov
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find benchmarks functions layers tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,14 @@ from tests.local import ROOT
 
 @dataclass(frozen=True)
 class Layers:
-    """The `python` folder of each layer; a function finds both on its path as /opt/python."""
+    """The `python` folder of each layer; a function finds its own on its path as /opt/python."""
 
     dependencies: Path
     verification: Path
+    client: Path
+
+
+LAYERS = [field.name for field in fields(Layers)]
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +31,9 @@ def layers(tmp_path_factory: pytest.TempPathFactory) -> Layers:
         folder = ROOT / build
     else:
         folder = tmp_path_factory.mktemp("build")
-        build_layer("DependenciesLayer", ROOT / "layers/dependencies", folder)
-        build_layer("VerificationLayer", ROOT / "layers/verification", folder)
-    return Layers(folder / "DependenciesLayer/python", folder / "VerificationLayer/python")
+        for name in LAYERS:
+            build_layer(f"{name.title()}Layer", ROOT / "layers" / name, folder)
+    return Layers(*(folder / f"{name.title()}Layer/python" for name in LAYERS))
 
 
 def build_layer(logical_id: str, source: Path, build: Path) -> None:

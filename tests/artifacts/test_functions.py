@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -104,12 +104,20 @@ def run_bare(
     Returns:
         What it printed.
     """
-    path = [str(folder), str(layers.verification), str(layers.dependencies)]
+    path = [folder, layers.verification, layers.dependencies]
+    return run_on(path, script, *arguments, variables=variables)
+
+
+def run_on(
+    path: list[Path], script: str, *arguments: str, variables: Mapping[str, str] | None = None
+) -> str:
+    """Run a script in a Python with these folders alone; see run_bare."""
     script = f"import json, sys; sys.path[:0] = json.loads(sys.argv[1])\n{script}"
+    folders = json.dumps([str(folder) for folder in path])
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", script, json.dumps(path), *arguments],
+        [sys.executable, "-I", "-S", "-B", "-c", script, folders, *arguments],
         cwd="/",
-        env=LAMBDA_ENVIRONMENT | variables,
+        env=LAMBDA_ENVIRONMENT | dict(variables or {}),
         capture_output=True,
         text=True,
         timeout=60,

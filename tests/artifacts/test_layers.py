@@ -18,16 +18,17 @@ import pytest
 from OpenSSL.crypto import FILETYPE_PEM, X509Store, X509StoreContext, load_certificate
 from verification.catalogue import SERVICES
 
+from tests.client.packages import link_boto3
 from tests.local import ROOT
 
-from .conftest import Layers, build_layer
-from .test_functions import run_bare
+from .conftest import LAYERS, Layers, build_layer
+from .test_functions import run_bare, run_on
 
 UNCHECKED_HASH = 0b01  # PEP 552: bit 0 says "by hash", bit 1 "look at the source" is not set
 ELF_MACHINES = {"x86_64": 62, "aarch64": 183}  # e_machine in the header of an ELF file
 
 
-@pytest.fixture(params=["dependencies", "verification"])
+@pytest.fixture(params=LAYERS)
 def layer(request: pytest.FixtureRequest, layers: Layers) -> Path:
     folder: Path = getattr(layers, request.param)
     return folder
@@ -140,7 +141,23 @@ def test_the_zipped_layers_are_small(
         print(f"\nzipped layers: {', '.join(f'{k} {v:.2f} MB' for k, v in sizes.items())}")
     assert sizes["dependencies"] <= 12
     assert sizes["verification"] <= 0.75
+    assert sizes["client"] <= 0.05
     assert sizes["countries"] <= 6
+
+
+def test_the_client_layer_is_used_with_boto3_alone(layers: Layers, tmp_path: Path) -> None:
+    link_boto3(tmp_path)
+    script = """
+from verification_client import VerificationClient, VerificationError
+client = VerificationClient.over_https("http://127.0.0.1:9", "shop", "secret", tries=1)
+assert "boto3" not in sys.modules
+VerificationClient.over_lambda("verify", "shop")
+try:
+    client.lookup("afictionalverificationtoken")
+except VerificationError as error:
+    print(error.code)
+"""
+    assert run_on([layers.client, tmp_path], script).strip() == "unreachable"
 
 
 def test_the_countries_layer_holds_a_database_and_its_licence_and_no_more(countries: Path) -> None:

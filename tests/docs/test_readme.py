@@ -1,6 +1,5 @@
 """README.md: its examples are taken, its tables say what the code and the template say."""
 
-import ast
 import dataclasses
 import json
 import re
@@ -10,9 +9,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from verification.api.body import MAX_BODY_BYTES
-from verification.api.events import Call
 from verification.api.native.lookup import MAX_PAGE
-from verification.api.native.start import read_start
 from verification.catalogue import CLASSES
 from verification.domain import guard, policy
 from verification.domain.guard import Kind, Mode, Sighting, Suspicion, Tally, parse_allowed
@@ -50,11 +47,6 @@ NATIVE = "/v1/verifications"
 GUARD = "The guard against SMS pumping"
 SEEN = Sighting("shop", "+447700900123", "GB", None, 0)
 FROM_AN_ADDRESS = Sighting("shop", "+447700900123", "GB", b"hashed", 0)
-
-
-def call(fields: Any) -> Call:
-    client = policy.Client("shop", policy.Profile("Shop"))
-    return Call(client, fields, "afictionalverificationtoken", None, lambda: 10_000)
 
 
 def cell(value: object) -> str:
@@ -119,16 +111,6 @@ def test_every_answer_shown_looks_as_it_is_written() -> None:
         Draft202012Validator(schema(kind)).validate(value)
         kinds.append(kind)
     assert kinds == ["Verification", "Verdict", "Problem"]
-
-
-def test_the_direct_invoke_sends_a_payload_that_is_taken() -> None:
-    (block,) = blocks("README.md", "python")
-    (payload,) = (
-        ast.literal_eval(node.args[0])
-        for node in ast.walk(ast.parse(block))
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "json.dumps"
-    )
-    assert read_start(call(payload)).to.value == "+447700900123"
 
 
 def test_the_settings_are_the_parameters_of_the_template() -> None:

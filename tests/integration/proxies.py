@@ -141,40 +141,38 @@ class Losing:
         return self._fault
 
 
-class _Server(ThreadingHTTPServer):
+class ForwardingServer(ThreadingHTTPServer):
+    """Stands before another server, on a port of this machine.
+
+    Args:
+        upstream: the URL of the other one, without a path.
+    """
+
     daemon_threads = True  # clients keep connections open that nobody uses any more
 
-    def __init__(self, proxy: Losing, upstream: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.proxy = proxy
+    def __init__(self, handler: type["Forwarder"], upstream: str) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self.upstream = urlsplit(upstream).netloc
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+class Forwarder(BaseHTTPRequestHandler):
+    """Passes a request on, and brings back what is answered."""
+
+    server: ForwardingServer
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        call = self.headers["X-Amz-Target"].rpartition(".")[2]
-        fault = self.server.proxy.fate_of(call, body)
-        if fault is None or fault.done:
-            status, headers, answer = self._forward(body)
-        if fault is None:
-            self._answer(status, headers, answer)
-        else:
-            getattr(self, f"_{fault.way}")(body)
-
-    def _forward(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+    def forward(self, body: bytes) -> tuple[int, Mapping[str, str], bytes]:
+        """What upstream says to this request: status, headers, body."""
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
         try:
-            upstream.request("POST", self.path, body, dict(self.headers))
+            upstream.request(self.command, self.path, body, dict(self.headers))
             answer = upstream.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:
             upstream.close()
 
-    def _answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """Hand on what upstream said."""
         self.send_response_only(status)
         for name, value in headers.items():
             if name.lower() not in ("content-length", "connection", "transfer-encoding"):
@@ -183,11 +181,39 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def _cut(self, _: bytes) -> None:
-        """The connection breaks."""
+    def cut(self) -> None:
+        """Break the connection."""
         linger = struct.pack("ii", 1, 0)  # a reset: nobody waits for the rest
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: the test says what went wrong."""
+
+
+class _Server(ForwardingServer):
+    def __init__(self, proxy: Losing, upstream: str) -> None:
+        super().__init__(_Handler, upstream)
+        self.proxy = proxy
+
+
+class _Handler(Forwarder):
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        call = self.headers["X-Amz-Target"].rpartition(".")[2]
+        fault = self.server.proxy.fate_of(call, body)
+        if fault is None or fault.done:
+            status, headers, answer = self.forward(body)
+        if fault is None:
+            self.answer(status, headers, answer)
+        else:
+            getattr(self, f"_{fault.way}")(body)
+
+    def _cut(self, _: bytes) -> None:
+        """The connection breaks."""
+        self.cut()
 
     def _silence(self, _: bytes) -> None:
         """Nothing comes until the client goes away."""
@@ -196,19 +222,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self, _: bytes) -> None:
         """A page comes in place of the answer."""
-        self._answer(200, {"Content-Type": "text/html"}, PAGE)
+        self.answer(200, {"Content-Type": "text/html"}, PAGE)
 
     def _error(self, _: bytes) -> None:
         """The engine fails after it was done."""
         kind = "com.amazonaws.dynamodb.v20120810#InternalServerError"
         error = json.dumps({"__type": kind, "message": "x"}).encode()
-        self._answer(500, {"Content-Type": "application/x-amz-json-1.0"}, error)
+        self.answer(500, {"Content-Type": "application/x-amz-json-1.0"}, error)
 
     def _nothing(self, body: bytes) -> None:
         """A batch of which nothing was done yet."""
         unprocessed = {"Responses": {}, "UnprocessedKeys": json.loads(body)["RequestItems"]}
         answer = json.dumps(unprocessed).encode()
-        self._answer(200, {"Content-Type": "application/x-amz-json-1.0"}, answer)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: the test says what went wrong."""
+        self.answer(200, {"Content-Type": "application/x-amz-json-1.0"}, answer)

@@ -59,6 +59,18 @@ def build() -> Path:
     return BUILD
 
 
+def sam_build(template: Path, directory: Path) -> Path:
+    """Build another template than ours into a folder."""
+    options = [
+        *_NO_CONFIGURATION,
+        *("--template-file", str(template)),
+        *("--build-dir", str(directory)),
+    ]
+    with tidy() as tmp:
+        run([BIN / "sam", "build", *options], "sam build", environment() | tmp)
+    return directory
+
+
 def _digest(options: list[str]) -> str:
     """Of all that a build is made of: our files, the versions of the tools, what SAM is told."""
     digest = hashlib.sha256("\0".join(options).encode())
@@ -83,6 +95,15 @@ def deploy(
     """
     # SES refuses senders nobody vouched for, here as on AWS.
     aws(endpoint_url, "ses").verify_email_identity(EmailAddress=EMAIL_SENDER)
+    found = sam_deploy(endpoint_url, directory, stack_name, PARAMETERS | dict(parameters or {}))
+    tell_address(endpoint_url, found)
+    return found
+
+
+def sam_deploy(
+    endpoint_url: str, directory: Path, stack_name: str, parameters: Mapping[str, str]
+) -> dict[str, str]:
+    """Deploy what SAM built into an emulator. Returns the stack's outputs."""
     options = [
         *_NO_CONFIGURATION,
         *("--template-file", str(directory / "template.yaml")),
@@ -93,13 +114,11 @@ def deploy(
         "--no-fail-on-empty-changeset",
         "--no-progressbar",
         *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
-        *("--parameter-overrides", *overrides(PARAMETERS | dict(parameters or {}))),
+        *("--parameter-overrides", *overrides(parameters)),
     ]
     with locked(directory.with_name(directory.name + ".lock")), tidy() as tmp:
         run([BIN / "sam", "deploy", *options], "sam deploy", environment(endpoint_url) | tmp)
-    found = outputs(endpoint_url, stack_name)
-    tell_address(endpoint_url, found)
-    return found
+    return outputs(endpoint_url, stack_name)
 
 
 def tell_address(endpoint_url: str, outputs: Mapping[str, str]) -> None:

@@ -99,6 +99,25 @@ def test_a_verifier_is_asked_again_only_when_nobody_can_be_asking_it_still(funct
     assert FUNCTIONS[function]["Timeout"] <= ASK_AGAIN
 
 
+def test_those_that_other_lambdas_call_have_names() -> None:
+    names = {name: f["FunctionName"] for name, f in FUNCTIONS.items() if "FunctionName" in f}
+    assert names == {
+        f"{name.title()}Function": {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+        for name in ("start", "verify", "lookup", "delete", "resend")
+    }
+
+
+def test_only_others_layer_stays_when_a_newer_one_comes() -> None:
+    policies = {
+        name: resource["DeletionPolicy"]
+        for name, resource in STACK["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::LayerVersion"
+    }
+    kept = {name.rstrip("0123456789abcdef") for name, kind in policies.items() if kind == "Retain"}
+    assert kept == {"ClientLayer"}
+    assert set(policies.values()) == {"Delete", "Retain"}
+
+
 def test_no_deployment_stands_behind_an_alias_or_a_version() -> None:
     """An alias is a client's; one of SAM's would stay behind when only a layer changes."""
     assert of_type("AWS::Lambda::Alias") == of_type("AWS::Lambda::Version") == {}
@@ -112,6 +131,7 @@ def test_layers_are_built_by_their_makefiles() -> None:
         if resource["Type"] == "AWS::Serverless::LayerVersion"
     }
     assert {resource["Properties"]["ContentUri"] for resource in layers.values()} == {
+        "layers/client",
         "layers/countries",
         "layers/dependencies",
         "layers/verification",
@@ -126,7 +146,7 @@ def test_layers_fit_the_functions() -> None:
     architectures = TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]
     runtimes = {function["Runtime"] for function in FUNCTIONS.values()}
     for layer in of_type("AWS::Lambda::LayerVersion").values():
-        assert set(layer["CompatibleRuntimes"]) == runtimes
+        assert set(layer["CompatibleRuntimes"]) >= runtimes
         assert layer["CompatibleArchitectures"] == architectures
 
 

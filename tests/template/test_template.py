@@ -46,11 +46,12 @@ def test_other_stacks_can_import(name: str) -> None:
 
 
 def test_other_stacks_can_import_the_layers() -> None:
-    layers = [OUTPUTS[f"{name}LayerArn"] for name in ("Dependencies", "Verification")]
+    layers = [OUTPUTS[f"{name}LayerArn"] for name in ("Client", "Dependencies", "Verification")]
     assert {layer["Value"]["Ref"] for layer in layers} == {
         name for name in of_type("AWS::Lambda::LayerVersion") if not name.startswith("Countries")
     }
     assert [layer["Export"]["Name"]["Fn::Sub"] for layer in layers] == [
+        "${AWS::StackName}-ClientLayerArn",
         "${AWS::StackName}-DependenciesLayerArn",
         "${AWS::StackName}-VerificationLayerArn",
     ]

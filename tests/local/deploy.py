@@ -31,6 +31,7 @@ PARAMETERS = {
     "SandboxEnabled": "true",
     "TestCode": "246810",
     "DeletionProtection": "false",
+    "ConversionAlarm": "false",  # the emulator refuses to deploy an alarm on an expression
 }
 
 

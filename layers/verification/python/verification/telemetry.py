@@ -1,11 +1,11 @@
 """Logs and metrics: what happened, never to whom in full, never a code or a key."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from botocore.exceptions import ClientError
 
 from .domain.destination import Destination
@@ -41,8 +41,10 @@ class Telemetry:
         self._logger.set_correlation_id(correlation_id)
 
     def started(self, verification: Verification) -> None:
+        """A start also counts as no right guess: so what is verified of what was started is known
+        by country, and is 0, not nothing, where nobody succeeds."""
         self._log("verification_started", verification)
-        _count("Started", channel=verification.channel, country=_country(verification))
+        _emit({"Started": 1, "Verified": 0}, also_in_all=True, **_place(verification))
 
     def sent(self, verification: Verification, send: Send) -> None:
         """One line and one count for each provider that was asked."""
@@ -58,12 +60,8 @@ class Telemetry:
                 vendor_code=one.vendor_code or "",
             )
             accepted = one.outcome == Outcome.ACCEPTED
-            _count(
-                "Accepted" if accepted else "NotAccepted",
-                channel=one.channel,
-                country=_country(verification),
-                provider=one.provider,
-            )
+            place = _place(verification) | {"channel": one.channel}
+            _count("Accepted" if accepted else "NotAccepted", **place, provider=one.provider)
             if one.refused:
                 self.refused(one.provider, one.vendor_code or "")
 
@@ -108,7 +106,7 @@ class Telemetry:
         if verdict.repeated:
             return
         if verdict.valid:
-            _count("Verified", channel=verification.channel, country=_country(verification))
+            _emit({"Verified": 1}, also_in_all=True, **_place(verification))
         elif verdict.reason:
             _count("Failed", channel=verification.channel, reason=verdict.reason)
 
@@ -125,7 +123,8 @@ class Telemetry:
         outcome = "blocked" if blocked else "let_through"
         self._log("fraud_suspected", verification, reason=",".join(found), outcome=outcome)
         for suspicion in found:
-            _count("Suspected", reason=suspicion, country=_country(verification))
+            country = _country(verification)
+            _count("Suspected", reason=suspicion, country=country, outcome=outcome)
         _count("Suspected")  # without a dimension: for the alarm
 
     def limited(self, limit: str) -> None:
@@ -146,8 +145,8 @@ class Telemetry:
 
     @staticmethod
     def _budget_used(percent: int) -> None:
-        with single_metric(name="BudgetUsed", unit=MetricUnit.Percent, value=percent):
-            pass  # without a dimension: for the alarm
+        # Without a dimension: for the alarm.
+        _emit({"BudgetUsed": percent}, unit=MetricUnit.Percent)
 
     def canceled(self, verification_id: VerificationId) -> None:
         self._logger.info("verification_canceled", extra={"verification_id": str(verification_id)})
@@ -190,7 +189,32 @@ def _country(verification: Verification) -> str:
     return verification.country or _NO_COUNTRY
 
 
+def _place(verification: Verification) -> dict[str, str]:
+    return {"channel": verification.channel, "country": _country(verification)}
+
+
 def _count(metric: str, **dimensions: str) -> None:
-    with single_metric(name=metric, unit=MetricUnit.Count, value=1) as one:
-        for name, value in dimensions.items():
-            one.add_dimension(name=name, value=str(value))
+    _emit({metric: 1}, **dimensions)
+
+
+def _emit(
+    values: Mapping[str, float],
+    unit: MetricUnit = MetricUnit.Count,
+    *,
+    also_in_all: bool = False,
+    **dimensions: str,
+) -> None:
+    """Write one document of the embedded metric format: one line, whatever is in it.
+
+    Args:
+        values: by the metrics' names.
+        also_in_all: under the service alone, too. CloudWatch adds up no dimensions for an alarm.
+    """
+    metrics = EphemeralMetrics()
+    for name, value in values.items():
+        metrics.add_metric(name=name, unit=unit, value=value)
+    for name, value in dimensions.items():
+        metrics.add_dimension(name=name, value=str(value))
+    if also_in_all:
+        metrics.add_dimensions(service=metrics.service)
+    metrics.flush_metrics()

@@ -74,8 +74,9 @@ def every_alarm(source: Source) -> dict[str, dict[str, Any]]:
     """All alarms as the source has its own, with those of functions and dead letters."""
     made = {}
     for name in source["functions"]:
+        log = f"look into the log of {name.lower()}"
         made[f"{name}Errors"] = {
-            "says": f"Now: look into the log of {name.lower()}. It could not start, or ran out of time.",
+            "says": f"Now: {log}. It could not start, or ran out of time.",
             "metric": f"AWS/Lambda Errors FunctionName={name}",
             "rings": "Sum > 0",
         }

@@ -140,6 +140,7 @@ def test_nothing_but_the_known_kinds_of_resources_is_deployed() -> None:
         "AWS::ApiGateway::RestApi",
         "AWS::ApiGateway::Stage",
         "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
         "AWS::DynamoDB::Table",
         "AWS::Events::Rule",
         "AWS::IAM::Role",

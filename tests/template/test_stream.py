@@ -98,7 +98,7 @@ def test_what_fails_however_often_is_kept_and_rings() -> None:
     assert QUEUES[queue]["MessageRetentionPeriod"] == 14 * 24 * 3600
     dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}
     alarms = of_type("AWS::CloudWatch::Alarm").values()
-    assert [alarm["Dimensions"] for alarm in alarms].count([dimension]) == 1
+    assert [alarm.get("Dimensions") for alarm in alarms].count([dimension]) == 1
 
 
 def test_a_function_that_falls_behind_rings() -> None:
@@ -106,7 +106,7 @@ def test_a_function_that_falls_behind_rings() -> None:
     watched = [
         alarm["MetricName"]
         for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if alarm["Dimensions"] == [dimension]
+        if alarm.get("Dimensions") == [dimension]
     ]
     assert sorted(watched) == ["Errors", "IteratorAge"]
 

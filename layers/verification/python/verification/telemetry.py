@@ -44,7 +44,7 @@ class Telemetry:
         """A start also counts as no right guess: so what is verified of what was started is known
         by country, and is 0, not nothing, where nobody succeeds."""
         self._log("verification_started", verification)
-        _emit({"Started": 1, "Verified": 0}, also_in_all=True, **_place(verification))
+        _emit({"Started": 1, "Verified": 0}, _place(verification), also_in_all=True)
 
     def sent(self, verification: Verification, send: Send) -> None:
         """One line and one count for each provider that was asked."""
@@ -106,7 +106,7 @@ class Telemetry:
         if verdict.repeated:
             return
         if verdict.valid:
-            _emit({"Verified": 1}, also_in_all=True, **_place(verification))
+            _emit({"Verified": 1}, _place(verification), also_in_all=True)
         elif verdict.reason:
             _count("Failed", channel=verification.channel, reason=verdict.reason)
 
@@ -146,7 +146,7 @@ class Telemetry:
     @staticmethod
     def _budget_used(percent: int) -> None:
         # Without a dimension: for the alarm.
-        _emit({"BudgetUsed": percent}, unit=MetricUnit.Percent)
+        _emit({"BudgetUsed": percent}, {}, MetricUnit.Percent)
 
     def canceled(self, verification_id: VerificationId) -> None:
         self._logger.info("verification_canceled", extra={"verification_id": str(verification_id)})
@@ -194,27 +194,28 @@ def _place(verification: Verification) -> dict[str, str]:
 
 
 def _count(metric: str, **dimensions: str) -> None:
-    _emit({metric: 1}, **dimensions)
+    _emit({metric: 1}, dimensions)
 
 
 def _emit(
     values: Mapping[str, float],
+    dimensions: Mapping[str, str],
     unit: MetricUnit = MetricUnit.Count,
     *,
     also_in_all: bool = False,
-    **dimensions: str,
 ) -> None:
     """Write one document of the embedded metric format: one line, whatever is in it.
 
     Args:
         values: by the metrics' names.
-        also_in_all: under the service alone, too. CloudWatch adds up no dimensions for an alarm.
+        dimensions: beside the service.
+        also_in_all: by the service alone, too. An alarm adds up no dimensions.
     """
     metrics = EphemeralMetrics()
-    for name, value in values.items():
-        metrics.add_metric(name=name, unit=unit, value=value)
-    for name, value in dimensions.items():
-        metrics.add_dimension(name=name, value=str(value))
+    for metric, value in values.items():
+        metrics.add_metric(name=metric, unit=unit, value=value)
+    for name, text in dimensions.items():
+        metrics.add_dimension(name=name, value=text)
     if also_in_all:
         metrics.add_dimensions(service=metrics.service)
     metrics.flush_metrics()

@@ -1,0 +1,77 @@
+"""Alarms and the dashboard as they are deployed.
+
+The emulator draws no graph and works out no expression, but it deploys both, and lets an alarm ring.
+"""
+
+import json
+import re
+import time
+from typing import Any
+
+from tests import monitoring
+from tests.local.deploy import outputs
+from tests.local.emulator import REGION, aws
+from tests.local.stack import Stack
+
+SOURCE = monitoring.read()
+WAIT = 30  # seconds for an alarm to ring
+
+
+def deployed_alarms(stack: Stack) -> dict[str, dict[str, Any]]:
+    """The alarms of the stack by their logical ids."""
+    cloudformation = aws(stack.endpoint_url, "cloudformation")
+    resources = cloudformation.describe_stack_resources(StackName=stack.stack_name)
+    names = {
+        one["PhysicalResourceId"]: one["LogicalResourceId"]
+        for one in resources["StackResources"]
+        if one["ResourceType"] == "AWS::CloudWatch::Alarm"
+    }
+    alarms = aws(stack.endpoint_url, "cloudwatch").describe_alarms(AlarmNames=[*names])
+    return {names[one["AlarmName"]]: one for one in alarms["MetricAlarms"]}
+
+
+def test_the_dashboard_that_is_deployed_can_be_read_and_is_of_its_region(stack: Stack) -> None:
+    name = outputs(stack.endpoint_url, stack.stack_name)["DashboardName"]
+    assert name == f"{stack.stack_name}-{REGION}"
+    body = aws(stack.endpoint_url, "cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
+    alarms, *graphs = json.loads(body)["widgets"]
+    assert {graph["properties"]["region"] for graph in graphs} == {REGION}
+    assert [graph["properties"]["title"] for graph in graphs] == [
+        graph["title"] for graph in SOURCE["dashboard"]
+    ]
+    # All is filled in, but for what CloudWatch fills in itself.
+    assert {*re.findall(r"\$\{[^}]*\}", body)} <= {
+        f"${{PROP('Dim.{name}')}}"
+        for name in ("channel", "country", "limit", "outcome", "provider", "reason")
+    }
+    there = {one["AlarmArn"] for one in deployed_alarms(stack).values()}
+    assert {*alarms["properties"]["alarms"]} == there
+
+
+def test_an_alarm_is_of_the_function_that_is_deployed(stack: Stack) -> None:
+    alarms = deployed_alarms(stack)
+    functions = {one.lower(): f"{one}Errors" for one in SOURCE["functions"]}
+    for folder, name in stack.functions.items():
+        dimensions = alarms[functions[folder]]["Dimensions"]
+        assert dimensions == [{"Name": "FunctionName", "Value": name.rpartition(":")[2]}]
+
+
+def test_an_alarm_rings_when_its_metric_says_so(stack: Stack) -> None:
+    cloudwatch = aws(stack.endpoint_url, "cloudwatch")
+    alarm = deployed_alarms(stack)["ProvidersRefusing"]
+    assert alarm["StateValue"] != "ALARM"
+    cloudwatch.put_metric_data(
+        Namespace=alarm["Namespace"],
+        MetricData=[
+            {
+                "MetricName": alarm["MetricName"],
+                "Dimensions": alarm["Dimensions"],
+                "Value": 1,
+                "Unit": "Count",
+            }
+        ],
+    )
+    end = time.monotonic() + WAIT
+    while deployed_alarms(stack)["ProvidersRefusing"]["StateValue"] != "ALARM":
+        assert time.monotonic() < end, "the alarm is silent"
+        time.sleep(0.2)

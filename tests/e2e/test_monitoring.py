@@ -1,6 +1,6 @@
 """Alarms and the dashboard as they are deployed.
 
-The emulator draws no graph and works out no expression, but it deploys both, and lets an alarm ring.
+The emulator draws no graph and works out no expression, but it deploys them and lets alarms ring.
 """
 
 import json
@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from tests import monitoring
-from tests.local.deploy import outputs
+from tests.local.deploy import STACK_NAME, outputs
 from tests.local.emulator import REGION, aws
 from tests.local.stack import Stack
 
@@ -20,7 +20,7 @@ WAIT = 30  # seconds for an alarm to ring
 def deployed_alarms(stack: Stack) -> dict[str, dict[str, Any]]:
     """The alarms of the stack by their logical ids."""
     cloudformation = aws(stack.endpoint_url, "cloudformation")
-    resources = cloudformation.describe_stack_resources(StackName=stack.stack_name)
+    resources = cloudformation.describe_stack_resources(StackName=STACK_NAME)
     names = {
         one["PhysicalResourceId"]: one["LogicalResourceId"]
         for one in resources["StackResources"]
@@ -31,8 +31,8 @@ def deployed_alarms(stack: Stack) -> dict[str, dict[str, Any]]:
 
 
 def test_the_dashboard_that_is_deployed_can_be_read_and_is_of_its_region(stack: Stack) -> None:
-    name = outputs(stack.endpoint_url, stack.stack_name)["DashboardName"]
-    assert name == f"{stack.stack_name}-{REGION}"
+    name = outputs(stack.endpoint_url)["DashboardName"]
+    assert name == f"{STACK_NAME}-{REGION}"
     body = aws(stack.endpoint_url, "cloudwatch").get_dashboard(DashboardName=name)["DashboardBody"]
     alarms, *graphs = json.loads(body)["widgets"]
     assert {graph["properties"]["region"] for graph in graphs} == {REGION}
@@ -51,7 +51,7 @@ def test_the_dashboard_that_is_deployed_can_be_read_and_is_of_its_region(stack: 
 def test_an_alarm_is_of_the_function_that_is_deployed(stack: Stack) -> None:
     alarms = deployed_alarms(stack)
     functions = {one.lower(): f"{one}Errors" for one in SOURCE["functions"]}
-    for folder, name in stack.functions.items():
+    for folder, name in (stack.functions | stack.other_functions).items():
         dimensions = alarms[functions[folder]]["Dimensions"]
         assert dimensions == [{"Name": "FunctionName", "Value": name.rpartition(":")[2]}]
 

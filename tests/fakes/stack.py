@@ -161,12 +161,13 @@ class FakeStack:
             clock=self.clock,
         )
         self.counters = InMemoryCounters(self.verifications)
-        self.tally = Tally(self.counters, self.tallies, identity_key, self.telemetry)
+        self.tally = Tally(self.counters, self.tallies, identity_key, self.prices, self.telemetry)
 
     def take_stream(self) -> None:
         """Take what the table's stream has brought since the last time."""
-        changes = self.verifications.changes[:]
+        changes = [*self.verifications.changes, *self.verifications.sent]
         self.verifications.changes.clear()
+        self.verifications.sent.clear()
         self.tally(changes, [], plenty)
 
 

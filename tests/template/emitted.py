@@ -94,6 +94,7 @@ def _verify_and_report() -> None:
     refusing, working = FakeMessenger("refusing"), FakeMessenger("working")
     refusing.failing = ProviderRefused("refusing", "101")
     stack = FakeStack(providers=[refusing, working])
+    stack.prices.of["working"] = 500
     started = stack.start(start_command(), plenty).record.verification
     (sent,) = working.sent
     for delivery in (Delivery.UNDELIVERED, Delivery.DELIVERED):

@@ -46,11 +46,11 @@ def limit_key(name: LimitName) -> table.Item:
 
 TALLIED: dict[str, table.Item] = {
     "verification": table.verification_key("token"),
+    "sends": table.details_key("token"),  # and what else is beside it
     **{name: limit_key(name) for name in BUDGETS},
 }
 # All else that stands in the table.
 NOT_TALLIED: dict[str, table.Item] = {
-    "details": table.details_key("token"),
     **{name: limit_key(name) for name in LimitName if name not in BUDGETS},
     "tally": table.tally_key(Window(Kind.IP_DAY, bytes(16), 1)),
     "allowed": table.allowed_key(),

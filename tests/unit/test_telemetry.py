@@ -330,6 +330,16 @@ def test_a_limit_that_refuses_is_counted_by_its_name_and_a_budget_is_all_used(
     assert log.metrics[1]["BudgetUsed"] == [100.0]
 
 
+@pytest.mark.parametrize("country", ["NL", None])
+def test_what_a_message_costs_is_a_figure_in_the_currency_of_the_prices(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], country: str | None
+) -> None:
+    make_telemetry(monkeypatch).spent("sns", country, 325)
+    log = Log(capsys.readouterr().out)
+    assert counted(log) == [("Cost", {"country": country or "none", "provider": "sns"})]
+    assert log.metrics[0]["Cost"] == [0.0325] and log.lines == []
+
+
 def test_a_budget_that_is_nearly_spent_is_a_warning_and_a_figure_for_the_alarm(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

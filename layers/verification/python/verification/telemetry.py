@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from .domain.destination import Destination
 from .domain.guard import Suspicion
 from .domain.identifiers import VerificationId
-from .domain.limits import BUDGETS, Budget
+from .domain.limits import BUDGETS, UNITS_OF_MONEY, Budget
 from .domain.report import Report
 from .domain.verification import Delivery, Outcome, Send, Verdict, Verification
 from .errors import ProviderError, ProviderRefused
@@ -142,6 +142,15 @@ class Telemetry:
             percent=budget.percent,
         )
         self._budget_used(budget.percent)
+
+    def spent(self, provider: str, country: str | None, price: int) -> None:
+        """A message was taken that costs something.
+
+        Args:
+            price: in limits.UNITS_OF_MONEY.
+        """
+        place = {"country": country or _NO_COUNTRY, "provider": provider}
+        _emit({"Cost": price / UNITS_OF_MONEY}, place, MetricUnit.NoUnit)
 
     @staticmethod
     def _budget_used(percent: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from ..domain.limits import Budget
 from ..errors import TemporarilyUnavailable
-from ..operations.ports import Change, Remaining
+from ..operations.ports import Change, Remaining, Sent
 from ..telemetry import Telemetry
 from .events import LambdaContext
 
@@ -14,13 +14,13 @@ class Tally(Protocol):
     """The operation; see `operations.tally.Tally`."""
 
     def __call__(
-        self, changes: Sequence[Change], budgets: Sequence[Budget], remaining: Remaining
+        self, changes: Sequence[Change | Sent], budgets: Sequence[Budget], remaining: Remaining
     ) -> int: ...
 
 
 def make_stream_handler(
     tally: Tally,
-    read: Callable[[Mapping[str, Any]], Change | Budget | None],
+    read: Callable[[Mapping[str, Any]], Change | Sent | Budget | None],
     telemetry: Telemetry,
 ) -> Callable[[Mapping[str, Any], LambdaContext], dict[str, Any]]:
     """A handler of batches of the stream.
@@ -34,7 +34,7 @@ def make_stream_handler(
 
     def handle(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
         telemetry.begin(context.aws_request_id)
-        changes: list[tuple[str, Change]] = []
+        changes: list[tuple[str, Change | Sent]] = []
         budgets: list[Budget] = []
         for record in event["Records"]:
             try:
@@ -42,7 +42,7 @@ def make_stream_handler(
             except (LookupError, TypeError, ValueError) as error:
                 telemetry.crashed("stream_record_unreadable", error)
                 continue
-            if isinstance(told, Change):
+            if isinstance(told, Change | Sent):
                 changes.append((record["dynamodb"]["SequenceNumber"], told))
             elif told:
                 budgets.append(told)

@@ -11,6 +11,7 @@ from verification.operations.charging import Charging
 from verification.operations.delete import Delete
 from verification.operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
 from verification.operations.lookup import Lookup
+from verification.operations.ports import Change, Sent
 from verification.operations.report import TakeReport
 from verification.operations.resend import LookAfter, Resend
 from verification.operations.screening import Screening
@@ -165,7 +166,7 @@ class FakeStack:
 
     def take_stream(self) -> None:
         """Take what the table's stream has brought since the last time."""
-        changes = [*self.verifications.changes, *self.verifications.sent]
+        changes: list[Change | Sent] = [*self.verifications.changes, *self.verifications.sent]
         self.verifications.changes.clear()
         self.verifications.sent.clear()
         self.tally(changes, [], plenty)

@@ -30,7 +30,7 @@ UNREAD = {
     "LookupFunction": {"LIMITS"},
     "DeleteFunction": {"LIMITS"},
     "ReportsFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
-    "TallyFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
+    "TallyFunction": {"BRAND", "LIMITS"},
 }
 # They are given a verifier's settings without an address for reports: they send nothing.
 UNSET = {"VerifyFunction": {"REPORTS_URL"}, "DeleteFunction": {"REPORTS_URL"}}

@@ -193,8 +193,9 @@ def _dashboard(source: Source) -> Iterator[str]:
         {"type": "alarm", "width": 24, "height": 5, "properties": shown},
         *(_graph(source, graph) for graph in source["dashboard"]),
     ]
-    yield "  Dashboard:"
+    yield "  Overview:"
     yield "    Type: AWS::CloudWatch::Dashboard"
+    yield "    Condition: HasDashboard"
     yield "    Properties:"
     # Dashboards are the account's, in all regions.
     yield "      DashboardName: !Sub ${AWS::StackName}-${AWS::Region}"

@@ -6,16 +6,19 @@ The section stands between two lines there. In the source
     tables, dead_letters
     <metric>              `Started`, one of ours, of all of the service; or `AWS/Lambda Throttles`,
                           of the whole account; or `AWS/Lambda IteratorAge FunctionName=Tally`
-    rings                 `Maximum > 60000`: the statistic of five minutes, and the threshold
+    rings                 `Maximum > 60000`: a statistic and its threshold; of five `minutes`,
+                          once (`times`), unless it says otherwise
+    says, see             what to do, and where on docs/operations.md more of that is written
     if                    the condition of the template under which the alarm is there
+    share                 an expression over `metrics`, held against what is expected of it
+    of                    a line for each of these; `stat` is the sum unless it says otherwise
     each, all             `Started channel country`: all series with these dimensions, or their sum
     math                  of one `each` as `x`, or of metrics by name (`from`)
 """
 
 import json
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -280,10 +283,10 @@ def _search(words: str, statistic: str, seconds: int) -> str:
     return f"SEARCH('{sought}', '{statistic}', {seconds})"
 
 
-def main(arguments: Sequence[str] = ()) -> None:
+def main() -> None:
     """Write the section."""
     TEMPLATE.write_text(put(TEMPLATE.read_text(), section(read())))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

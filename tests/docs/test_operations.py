@@ -64,6 +64,22 @@ def test_an_alarm_rings_where_it_says(name: str) -> None:
         assert "more than a minute behind" in says and alarm["Threshold"] == 60_000
 
 
+def test_the_other_alarms_that_wait_say_for_what() -> None:
+    says = {row[0].strip("`"): row[1] for row in rows("docs/operations.md", "Alarms")}
+    alarms = resources("AWS::CloudWatch::Alarm")
+    failing = alarms["ApiFailing"]["Properties"]
+    assert "over five answers of 500 and more in five minutes" in says["ApiFailing"]
+    assert (failing["Threshold"], failing["Period"]) == (5, 5 * 60)
+    fell = alarms["ConversionFell"]["Properties"]
+    assert (
+        "quarter of an hour" in says["ConversionFell"]
+        and "twice in a row" in says["ConversionFell"]
+    )
+    assert fell["Metrics"][0]["MetricStat"]["Period"] == 15 * 60 and fell["EvaluationPeriods"] == 2
+    assert "over 20 started each time" in says["ConversionFell"]
+    assert "IF(started > 20," in fell["Metrics"][2]["Expression"]
+
+
 def test_a_batch_is_given_up_after_as_many_tries_as_it_says() -> None:
     tries = template()["Resources"]["TallyFromStream"]["Properties"]["MaximumRetryAttempts"]
     assert read("docs/operations.md").count(f"after {tries} tries") == 2

@@ -24,7 +24,7 @@ unexport PYTHON
 
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
 
 # ---------------------------------------------------------------------------- On this machine
 
@@ -73,6 +73,10 @@ audit: $(VENV) $(CHECKOV) ## Ask checkov about the template, and pip-audit about
 .PHONY: build
 build: $(VENV) ## Build functions and layers into .aws-sam/build.
 	@$(PYTHON) -m tests.local build
+
+.PHONY: monitoring
+monitoring: $(VENV) ## Write the alarms and the dashboard of monitoring.yaml into template.yaml.
+	@$(PYTHON) -m tests.monitoring
 
 .PHONY: lock
 lock: $(VENV) ## Choose the newest versions of all packages and write them down, with hashes.

@@ -20,7 +20,7 @@ from verification.domain.limits import Budget, Charge
 from verification.domain.report import Report
 from verification.domain.reserved import is_reserved
 from verification.domain.webhooks import Posting
-from verification.operations.ports import Change, Remaining
+from verification.operations.ports import Change, Remaining, Sent
 from verification.storage import table
 from verification.storage.stream import read_stream, read_write
 from verification.telemetry import Telemetry
@@ -312,6 +312,7 @@ def test_a_stream_event_is_shaped_as_lambda_shapes_it_and_passes_the_filters(nam
     ("name", "tallied", "credited"),
     [
         ("tally-stream", Tally(sends=1), False),
+        ("tally-stream-sent", None, False),
         ("tally-stream-verified", Tally(verified=1), True),
         ("tally-stream-canceled", None, True),
         ("tally-stream-budget", None, False),
@@ -321,6 +322,7 @@ def test_a_change_is_tallied_as_its_name_says(
     name: str, tallied: Tally | None, credited: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stack = FakeStack()
+    stack.prices.of["sns"] = 350
     used, [record] = stack.verifications.used, EVENTS[name]["Records"]
     change = read_stream(record)
     before = change.before if isinstance(change, Change) else None
@@ -337,6 +339,8 @@ def test_a_change_is_tallied_as_its_name_says(
     assert by_kind.get(Kind.COUNTRY_DAY) == tallied
     if before:
         assert used[before.paid or ""] == (1 if credited else 5), "one guess of five was made"
+    taken = [("spent", "sns", "GB", 350)] if isinstance(change, Sent) else []
+    assert [event for event in stack.telemetry.events if event[0] == "spent"] == taken
     nearly = ("budget_nearly_spent", "client_messages", 80)
     assert (nearly in stack.telemetry.events) == isinstance(change, Budget)
 

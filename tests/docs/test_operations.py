@@ -12,73 +12,24 @@ from typing import Any
 import pytest
 from verification.api.dialects.messente.start import VALIDITY
 from verification.cli.__main__ import build_parser
-from verification.domain.destination import Destination
-from verification.domain.guard import Kind, Suspicion, Window
-from verification.domain.identifiers import VerificationId
-from verification.domain.limits import Budget, LimitName, parse_limits
-from verification.domain.report import Report
-from verification.domain.verification import (
-    Channel,
-    Delivery,
-    Outcome,
-    Reason,
-    Send,
-    Try,
-    Verdict,
-)
-from verification.errors import ProviderRefused
+from verification.domain.guard import Kind, Window
 from verification.operations.resend import _FREE_RETRIES
 from verification.providers.sandbox import KEEP_SECONDS
 from verification.storage.directory import CACHE_SECONDS
 from verification.storage.secrets import LOOK_AGAIN_SECONDS, MAX_AGE_SECONDS, StoredCodeKeys
 from verification.storage.tallies import _KEPT_SECONDS
-from verification.telemetry import Telemetry
 
 from tests.docs.sources import ROOT, backticked, blocks, read, resources, rows, template
-from tests.fakes.samples import make_verification
+from tests.template.emitted import of_ours
 
 PACKAGE = ROOT / "layers/verification/python/verification"
-VERIFICATION = make_verification(
-    token="fictionalverificationtoken",
-    created_at=1,
-    valid_until=2,
-    expires_at=3,
-    sent_at=1,
-    lease_until=1,
-    to="+447700900123",
-    country="GB",
-)
 LEVELS = {"_log": "INFO", "info": "INFO", "warn": "WARNING", "crashed": "ERROR"}
 
 
-def test_the_metrics_are_those_that_are_counted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "Docs")
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "verification")
-    telemetry = Telemetry()
-    telemetry.started(VERIFICATION)
-    tries = tuple(Try("sns", Channel.SMS, outcome, 1) for outcome in Outcome)
-    telemetry.sent(VERIFICATION, Send(1, 1, Outcome.ACCEPTED, tries))
-    telemetry.verifier_failed(VERIFICATION, ProviderRefused("verigator", "http_401"))
-    for delivery in (Delivery.DELIVERED, Delivery.UNDELIVERED):
-        telemetry.reported(VERIFICATION.token, Report("messente", delivery))
-    telemetry.judged(VERIFICATION, Verdict(True))
-    telemetry.judged(VERIFICATION, Verdict(False, Reason.INCORRECT))
-    telemetry.canceled(VerificationId("a", VERIFICATION.token))
-    telemetry.trusted("shop", Destination("+447700900123", "GB"))
-    telemetry.suspected(VERIFICATION, [Suspicion.NUMBER_RUN], blocked=False)
-    telemetry.limited(LimitName.IP_STARTS)
-    (limit,) = parse_limits(LimitName.CLIENT_MESSAGES, "10/24h")
-    telemetry.budget_nearly_spent(Budget(limit, "shop", 1, 8, 10))
-    telemetry.crashed("request_crashed", ValueError())
-    counted = set()
-    for line in capsys.readouterr().out.splitlines():
-        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", ()):
-            (dimensions,), (metric,) = directive["Dimensions"], directive["Metrics"]
-            counted.add((metric["Name"], frozenset(dimensions)))
+def test_the_metrics_are_those_that_are_counted() -> None:
     table = rows("docs/operations.md", "Metrics")
     written = [(row[0].strip("`"), frozenset({*backticked(row[1]), "service"})) for row in table]
+    counted = {(metric, dimensions) for _, metric, dimensions in of_ours()}
     assert len(written) == len(counted) and {*written} == counted
 
 
@@ -113,9 +64,25 @@ def test_an_alarm_rings_where_it_says(name: str) -> None:
         assert "more than a minute behind" in says and alarm["Threshold"] == 60_000
 
 
+def test_the_other_alarms_that_wait_say_for_what() -> None:
+    says = {row[0].strip("`"): row[1] for row in rows("docs/operations.md", "Alarms")}
+    alarms = resources("AWS::CloudWatch::Alarm")
+    failing = alarms["ApiFailing"]["Properties"]
+    assert "over five answers of 500 and more in five minutes" in says["ApiFailing"]
+    assert (failing["Threshold"], failing["Period"]) == (5, 5 * 60)
+    fell = alarms["ConversionFell"]["Properties"]
+    assert (
+        "quarter of an hour" in says["ConversionFell"]
+        and "twice in a row" in says["ConversionFell"]
+    )
+    assert fell["Metrics"][0]["MetricStat"]["Period"] == 15 * 60 and fell["EvaluationPeriods"] == 2
+    assert "over 20 started each time" in says["ConversionFell"]
+    assert "IF(started > 20," in fell["Metrics"][2]["Expression"]
+
+
 def test_a_batch_is_given_up_after_as_many_tries_as_it_says() -> None:
     tries = template()["Resources"]["TallyFromStream"]["Properties"]["MaximumRetryAttempts"]
-    assert read("docs/operations.md").count(f"after {tries} tries") == 2
+    assert read("docs/operations.md").count(f"after {tries} tries") == 3
 
 
 def test_what_is_kept_is_kept_for_as_long_as_it_says() -> None:

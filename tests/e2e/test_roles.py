@@ -261,10 +261,10 @@ def probe_verigator(probe: Probe) -> bool:
 
 
 def probe_tally(probe: Probe) -> bool:
-    """Guesses to credit, sends to tally, a budget to look at: what the stream may bring."""
+    """Guesses to credit, sends to tally and to price, a budget: what the stream may bring."""
     samples = sorted(ROOT.glob("events/tally-*.json"))
     records = [one for path in samples for one in json.loads(path.read_text())["Records"]]
-    assert len(records) >= 4
+    assert len(records) >= 5
     answer = probe.hand("tally", {"Records": records})
     print(f"tally: {answer}")
     return bool(answer == {"batchItemFailures": []})

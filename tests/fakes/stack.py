@@ -11,6 +11,7 @@ from verification.operations.charging import Charging
 from verification.operations.delete import Delete
 from verification.operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
 from verification.operations.lookup import Lookup
+from verification.operations.ports import Change, Sent
 from verification.operations.report import TakeReport
 from verification.operations.resend import LookAfter, Resend
 from verification.operations.screening import Screening
@@ -161,12 +162,13 @@ class FakeStack:
             clock=self.clock,
         )
         self.counters = InMemoryCounters(self.verifications)
-        self.tally = Tally(self.counters, self.tallies, identity_key, self.telemetry)
+        self.tally = Tally(self.counters, self.tallies, identity_key, self.prices, self.telemetry)
 
     def take_stream(self) -> None:
         """Take what the table's stream has brought since the last time."""
-        changes = self.verifications.changes[:]
+        changes: list[Change | Sent] = [*self.verifications.changes, *self.verifications.sent]
         self.verifications.changes.clear()
+        self.verifications.sent.clear()
         self.tally(changes, [], plenty)
 
 

@@ -47,6 +47,9 @@ class RecordingTelemetry:
     def budget_nearly_spent(self, budget: Budget) -> None:
         self.events.append(("budget_nearly_spent", budget.limit.name, budget.percent))
 
+    def spent(self, provider: str, country: str | None, price: int) -> None:
+        self.events.append(("spent", provider, country, price))
+
     def crashed(self, event: str, error: BaseException) -> None:
         self.events.append(("crashed", event, type(error)))
 

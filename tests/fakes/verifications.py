@@ -35,7 +35,7 @@ from verification.errors import (
     LimitExceeded,
     NotFound,
 )
-from verification.operations.ports import Change, Claim, Page, Remaining, SendId
+from verification.operations.ports import Change, Claim, Page, Remaining, SendId, Sent
 
 _CURSOR = re.compile(r"([0-9]{1,14})-([a-z2-7]{26})")
 
@@ -62,6 +62,7 @@ class InMemoryVerifications:
         failing: errors to raise in place of the methods of these names.
         used: what limits have counted, by the keys of their windows.
         changes: of verifications, as the table's stream brings them; a test takes them out.
+        sent: the same of messages that were taken.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class InMemoryVerifications:
         self._followed: dict[tuple[str, str], SendId] = {}
         self.used: dict[str, int] = {}
         self.changes: list[Change] = []
+        self.sent: list[Sent] = []
         self.journal = journal if journal is not None else []
         self.failing: dict[str, Exception] = {}
 
@@ -178,6 +180,11 @@ class InMemoryVerifications:
             before = beside.sends.get(send.number)
             if before is None or before.claimed <= send.claimed:
                 beside.sends[send.number] = send
+                known = before.tries if before else ()
+                new = [one for one in send.tries if one not in known]
+                taken = tuple(one for one in new if one.outcome == Outcome.ACCEPTED)
+                if taken:
+                    self.sent.append(Sent(verification.country, taken))
 
     def adopt(self, verification: Verification, adopted: Verification) -> None:
         with self._lock:

@@ -33,6 +33,7 @@ PARAMETERS = {
     "DeletionProtection": "false",
     "Events": "webhooks",
     "WebhookNetworks": "127.0.0.0/8",
+    "ConversionAlarm": "false",  # the emulator refuses to deploy an alarm on an expression
 }
 
 

@@ -77,9 +77,9 @@ def test_a_function_logs_to_a_group_of_its_own_that_forgets(function: str) -> No
 @each_function
 def test_a_function_has_an_alarm_on_its_errors(function: str) -> None:
     watched = [
-        alarm["Dimensions"]
+        alarm.get("Dimensions")
         for alarm in of_type("AWS::CloudWatch::Alarm").values()
-        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", "Errors")
     ]
     assert watched.count([{"Name": "FunctionName", "Value": {"Ref": function}}]) == 1
 
@@ -160,6 +160,7 @@ def test_nothing_but_the_known_kinds_of_resources_is_deployed() -> None:
         "AWS::ApiGateway::RestApi",
         "AWS::ApiGateway::Stage",
         "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
         "AWS::DynamoDB::Table",
         "AWS::Events::EventBus",
         "AWS::Events::Rule",

@@ -115,6 +115,7 @@ ALLOWED = {
     "TallyFunction": {
         "dynamodb:BatchGetItem SessionsTable",
         "dynamodb:DescribeStream SessionsTable",
+        "dynamodb:GetItem DirectoryTable",
         "dynamodb:GetRecords SessionsTable",
         "dynamodb:GetShardIterator SessionsTable",
         "dynamodb:ListStreams ${SessionsTable.Arn}/stream/*",
@@ -163,12 +164,12 @@ READ = {
     "MessageBirdFunction": ["C#*", "P#*", "S#*"],
     "VerigatorFunction": ["C#*", "P#*", "S#*"],
     "ReportsFunction": [],
-    "TallyFunction": [],
+    "TallyFunction": ["P#*"],
     "EventsFunction": [],
     "WebhooksFunction": ["C#*"],
 }
 # And which it changes: when secrets were used, by all who check any; services and their users.
-CHANGED = {function: ["K#*"] if items else [] for function, items in READ.items()} | {
+CHANGED = {function: ["K#*"] if "C#*" in items else [] for function, items in READ.items()} | {
     "VerifyFunction": ["K#*", "S#*"],
     "MessenteFunction": ["K#*", "S#*"],
     "MessageBirdFunction": ["K#*", "S#*"],

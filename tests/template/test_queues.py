@@ -56,7 +56,7 @@ def test_dead_letters_ring_an_alarm(queue: str) -> None:
     dead_letters = QUEUES[queue]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
     dimension = {"Name": "QueueName", "Value": {"Fn::GetAtt": [dead_letters, "QueueName"]}}
     alarms = of_type("AWS::CloudWatch::Alarm").values()
-    assert [alarm["Dimensions"] for alarm in alarms].count([dimension]) == 1
+    assert [alarm.get("Dimensions") for alarm in alarms].count([dimension]) == 1
 
 
 @each_mapping

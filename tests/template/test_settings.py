@@ -33,7 +33,7 @@ UNREAD = {
     "LookupFunction": {"LIMITS"},
     "DeleteFunction": {"LIMITS"},
     "ReportsFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
-    "TallyFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
+    "TallyFunction": {"BRAND", "LIMITS"},
     "EventsFunction": {"BRAND", "DIRECTORY_TABLE", "LIMITS"},
     "WebhooksFunction": {"LIMITS", "SESSIONS_TABLE"},
 }

@@ -51,11 +51,11 @@ def limit_key(name: LimitName) -> table.Item:
 
 TALLIED: dict[str, table.Item] = {
     "verification": table.verification_key("token"),
+    "sends": table.details_key("token"),  # and what else is beside it
     **{name: limit_key(name) for name in BUDGETS},
 }
 # All else that stands in the table.
 NOT_TALLIED: dict[str, table.Item] = {
-    "details": table.details_key("token"),
     **{name: limit_key(name) for name in LimitName if name not in BUDGETS},
     "tally": table.tally_key(Window(Kind.IP_DAY, bytes(16), 1)),
     "allowed": table.allowed_key(),
@@ -86,7 +86,7 @@ def test_verifications_and_what_is_recorded_of_their_sends_are_told_and_nothing_
     keys = (TALLIED | NOT_TALLIED)[name]
     events = ("INSERT", "MODIFY", "REMOVE")
     handed = [passes(EVENTS, {"eventName": e, "dynamodb": {"Keys": keys}}) for e in events]
-    assert handed == ([True, True, False] if name in ("verification", "details") else [False] * 3)
+    assert handed == ([True, True, False] if name in ("verification", "sends") else [False] * 3)
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -118,11 +118,8 @@ def report(telemetry: Telemetry, name: str) -> None:
 @pytest.mark.parametrize(
     ("event", "metric", "dimensions"),
     [
-        ("started", "Started", {"channel": "sms", "country": "NL"}),
-        ("started by e-mail", "Started", {"channel": "email", "country": "none"}),
         ("accepted", "Accepted", {"channel": "voice", "country": "NL", "provider": "sns"}),
         ("not accepted", "NotAccepted", {"channel": "voice", "country": "NL", "provider": "sns"}),
-        ("verified", "Verified", {"channel": "sms", "country": "NL"}),
         ("failed", "Failed", {"channel": "sms", "reason": "incorrect"}),
         ("verifier failed", "VerifierFailed", {"provider": "messente-verify"}),
     ],
@@ -144,6 +141,36 @@ def test_each_event_is_counted_under_its_dimensions(
     # Powertools adds the service.
     service = os.environ["POWERTOOLS_SERVICE_NAME"]
     assert {name: emf[name] for name in names} == dimensions | {"service": service}
+
+
+@pytest.mark.parametrize(
+    ("event", "values", "place"),
+    [
+        ("started", {"Started": 1, "Verified": 0}, {"channel": "sms", "country": "NL"}),
+        (
+            "started by e-mail",
+            {"Started": 1, "Verified": 0},
+            {"channel": "email", "country": "none"},
+        ),
+        ("verified", {"Verified": 1}, {"channel": "sms", "country": "NL"}),
+    ],
+)
+def test_starts_and_successes_are_counted_by_place_and_in_all_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    event: str,
+    values: dict[str, int],
+    place: dict[str, str],
+) -> None:
+    report(make_telemetry(monkeypatch), event)
+    (emf,) = Log(capsys.readouterr().out).metrics
+    (directive,) = emf["_aws"]["CloudWatchMetrics"]
+    assert {each["Name"]: emf[each["Name"]] for each in directive["Metrics"]} == {
+        name: [float(value)] for name, value in values.items()
+    }
+    assert directive["Dimensions"] == [[*place, "service"], ["service"]]
+    assert {name: emf[name] for name in place} == place
+    assert emf["service"] == os.environ["POWERTOOLS_SERVICE_NAME"]
 
 
 @pytest.mark.parametrize(
@@ -284,8 +311,8 @@ def test_what_looks_like_fraud_is_a_line_a_count_for_each_reason_and_one_for_the
     assert (line["reason"], line["outcome"]) == ("country_day,number_run", outcome)
     assert line["destination"] == "+316*****678"
     assert counted(log) == [
-        ("Suspected", {"reason": "country_day", "country": "NL"}),
-        ("Suspected", {"reason": "number_run", "country": "NL"}),
+        ("Suspected", {"reason": "country_day", "country": "NL", "outcome": outcome}),
+        ("Suspected", {"reason": "number_run", "country": "NL", "outcome": outcome}),
         ("Suspected", {}),
     ]
 
@@ -301,6 +328,16 @@ def test_a_limit_that_refuses_is_counted_by_its_name_and_a_budget_is_all_used(
     log = Log(capsys.readouterr().out)
     assert counted(log) == [("Limited", {"limit": "stack_cost"}), ("BudgetUsed", {})]
     assert log.metrics[1]["BudgetUsed"] == [100.0]
+
+
+@pytest.mark.parametrize("country", ["NL", None])
+def test_what_a_message_costs_is_a_figure_in_the_currency_of_the_prices(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], country: str | None
+) -> None:
+    make_telemetry(monkeypatch).spent("sns", country, 325)
+    log = Log(capsys.readouterr().out)
+    assert counted(log) == [("Cost", {"country": country or "none", "provider": "sns"})]
+    assert log.metrics[0]["Cost"] == [0.0325] and log.lines == []
 
 
 def test_a_budget_that_is_nearly_spent_is_a_warning_and_a_figure_for_the_alarm(

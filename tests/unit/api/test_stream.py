@@ -7,7 +7,7 @@ import pytest
 from verification.api.stream import make_stream_handler, tally_all
 from verification.domain.limits import Budget, parse_all_limits
 from verification.errors import TemporarilyUnavailable
-from verification.operations.ports import Change, Remaining
+from verification.operations.ports import Change, Remaining, Sent
 
 from tests.fakes.calls import Context
 from tests.fakes.samples import make_verification
@@ -23,12 +23,12 @@ class Tallies:
     """The operation: keeps what it is told, and may fail, or take some changes only."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[list[Change], list[Budget]]] = []
+        self.told: list[tuple[list[Change | Sent], list[Budget]]] = []
         self.failing: Exception | None = None
         self.takes = 100
 
     def __call__(
-        self, changes: Sequence[Change], budgets: Sequence[Budget], remaining: Remaining
+        self, changes: Sequence[Change | Sent], budgets: Sequence[Budget], remaining: Remaining
     ) -> int:
         assert remaining() == 10_000
         if self.failing:

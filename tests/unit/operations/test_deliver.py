@@ -1,90 +1,24 @@
 """Deliver: posted until somebody takes it, for a day; nobody waits for one who does not."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from verification.domain.events import EventType
 from verification.domain.webhooks import GIVE_UP_SECONDS, Posting, Webhook, sign
 from verification.errors import ProviderSilent, TemporarilyUnavailable
-from verification.operations.deliver import Deliver
-from verification.operations.ports import Remaining
-from verification.providers.circuit import Circuit
 
-from tests.fakes.clock import SettableClock
+from tests.fakes.clock import plenty
 from tests.fakes.keys import identity_key
-from tests.fakes.profiles import FixedProfiles
 from tests.fakes.samples import NOW
-from tests.fakes.telemetry import RecordingTelemetry
-
-EVENT: dict[str, Any] = {
-    "id": "q3k5n2xw7mzt4hd6yvbrcsaf2e",
-    "type": "verification.verified",
-    "time": "2026-11-22T10:00:12.345Z",
-    "client_id": "shop",
-}
-WEBHOOK = Webhook("w1", "shop", "https://shop.example/verified")
-
-
-def plenty() -> int:
-    return 30_000
-
-
-class Place:
-    """Deliver, and what it uses."""
-
-    def __init__(self) -> None:
-        self.clock = SettableClock(NOW)
-        self.webhooks = [WEBHOOK]
-        self.profiles = FixedProfiles()
-        self.telemetry = RecordingTelemetry()
-        self.answers: list[int | Exception] = []
-        self.posted: list[tuple[str, Mapping[str, str], bytes]] = []
-        self.waiting: list[tuple[Posting, int]] = []
-        self.buried: list[tuple[Posting, str]] = []
-        self.disabled: list[str] = []
-        self.failing: Exception | None = None
-        self.deliver = Deliver(
-            webhooks=self,
-            profiles=self.profiles,
-            postings=self,
-            post=self.post,
-            circuit=Circuit(self.clock),
-            identity_key=identity_key,
-            telemetry=self.telemetry,
-            clock=self.clock,
-            jitter=lambda: 1.2,
-        )
-
-    def of(self, client_id: str) -> tuple[Webhook, ...]:
-        return tuple(one for one in self.webhooks if one.client_id == client_id)
-
-    def disable(self, webhook: Webhook) -> None:
-        self.disabled.append(webhook.id)
-
-    def again(self, posting: Posting, wait: int) -> None:
-        if self.failing:
-            raise self.failing
-        self.waiting.append((posting, wait))
-
-    def bury(self, posting: Posting, outcome: str) -> None:
-        self.buried.append((posting, outcome))
-
-    def post(self, url: str, headers: Mapping[str, str], body: bytes, remaining: Remaining) -> int:
-        self.posted.append((url, headers, body))
-        answer = self.answers.pop(0) if self.answers else 204
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+from tests.fakes.webhooks import EVENT, WEBHOOK, Receivers
 
 
 @pytest.fixture
-def place() -> Place:
-    return Place()
+def place() -> Receivers:
+    return Receivers()
 
 
-def test_an_event_is_posted_signed_and_that_is_all(place: Place) -> None:
+def test_an_event_is_posted_signed_and_that_is_all(place: Receivers) -> None:
     place.deliver.event(EVENT, plenty)
     [(url, headers, body)] = place.posted
     assert url == WEBHOOK.url and headers["webhook-id"] == EVENT["id"]
@@ -92,10 +26,10 @@ def test_an_event_is_posted_signed_and_that_is_all(place: Place) -> None:
     key = WEBHOOK.key(identity_key(), 1)
     assert headers["webhook-signature"] == sign(key, EVENT["id"], NOW // 1000, body)
     assert not place.waiting and not place.buried and not place.disabled
-    assert place.telemetry.events == [("posted", "w1", EVENT["id"], "taken")]
+    assert place.recorded.events == [("posted", "w1", EVENT["id"], "taken")]
 
 
-def test_every_webhook_of_the_client_that_wants_it_gets_it(place: Place) -> None:
+def test_every_webhook_of_the_client_that_wants_it_gets_it(place: Receivers) -> None:
     place.webhooks += [
         replace(WEBHOOK, id="w2", url="https://two.example/"),
         replace(WEBHOOK, id="w3", types=(EventType.SENT,)),
@@ -108,7 +42,7 @@ def test_every_webhook_of_the_client_that_wants_it_gets_it(place: Place) -> None
     assert [posting.webhook_id for posting, _ in place.waiting] == ["w1"]
 
 
-def test_a_client_that_is_shut_out_gets_nothing(place: Place) -> None:
+def test_a_client_that_is_shut_out_gets_nothing(place: Receivers) -> None:
     place.profiles.of["shop"] = None
     place.deliver.event(EVENT, plenty)
     place.deliver.again(Posting("shop", "w1", EVENT, 1, NOW), plenty)
@@ -118,36 +52,38 @@ def test_a_client_that_is_shut_out_gets_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     "answer", [100, 301, 307, 400, 401, 404, 429, 500, 503, ProviderSilent("webhook", "deadline")]
 )
-def test_whatever_is_no_success_is_tried_again_later(place: Place, answer: int | Exception) -> None:
+def test_whatever_is_no_success_is_tried_again_later(
+    place: Receivers, answer: int | Exception
+) -> None:
     place.answers = [answer]
     place.deliver.event(EVENT, plenty)
     [(posting, wait)] = place.waiting
     assert posting == Posting("shop", "w1", EVENT, tries=1, began=NOW, due=NOW + 6_000)
     assert wait == 6_000  # five seconds, and a fifth by chance
     outcome = "deadline" if isinstance(answer, Exception) else f"http_{answer}"
-    assert place.telemetry.events == [("posted", "w1", EVENT["id"], outcome)]
+    assert place.recorded.events == [("posted", "w1", EVENT["id"], outcome)]
 
 
-def test_what_comes_too_soon_waits_on_and_is_not_posted(place: Place) -> None:
+def test_what_comes_too_soon_waits_on_and_is_not_posted(place: Receivers) -> None:
     early = Posting("shop", "w1", EVENT, 3, NOW - 1, NOW + 1)
     place.deliver.again(early, plenty)
     assert place.waiting == [(early, 1)] and place.posted == []
 
 
-def test_what_is_due_is_posted_to_its_webhook_alone(place: Place) -> None:
+def test_what_is_due_is_posted_to_its_webhook_alone(place: Receivers) -> None:
     place.webhooks.append(replace(WEBHOOK, id="w2", url="https://two.example/"))
     place.deliver.again(Posting("shop", "w2", EVENT, 3, NOW - 1, NOW), plenty)
     assert [url for url, *_ in place.posted] == ["https://two.example/"]
 
 
 @pytest.mark.parametrize("gone", [[], [replace(WEBHOOK, disabled=True)]])
-def test_what_is_on_its_way_to_nobody_is_dropped(place: Place, gone: list[Webhook]) -> None:
+def test_what_is_on_its_way_to_nobody_is_dropped(place: Receivers, gone: list[Webhook]) -> None:
     place.webhooks = gone
     place.deliver.again(Posting("shop", "w1", EVENT, 3, NOW - 1), plenty)
     assert not place.posted and not place.waiting and not place.buried
 
 
-def test_a_day_after_the_first_try_it_is_given_up_and_kept(place: Place) -> None:
+def test_a_day_after_the_first_try_it_is_given_up_and_kept(place: Receivers) -> None:
     began = NOW - GIVE_UP_SECONDS * 1000
     place.answers = [500, 500]
     place.deliver.again(Posting("shop", "w1", EVENT, 17, began + 1), plenty)
@@ -156,17 +92,17 @@ def test_a_day_after_the_first_try_it_is_given_up_and_kept(place: Place) -> None
     assert len(place.waiting) == 1 and len(place.posted) == 2
     [(posting, outcome)] = place.buried
     assert (posting.tries, outcome) == (18, "http_500")
-    assert place.telemetry.events[-1] == ("buried", "w1", EVENT["id"], "http_500")
+    assert place.recorded.events[-1] == ("buried", "w1", EVENT["id"], "http_500")
 
 
-def test_410_switches_it_off(place: Place) -> None:
+def test_410_switches_it_off(place: Receivers) -> None:
     place.answers = [410]
     place.deliver.event(EVENT, plenty)
     assert place.disabled == ["w1"] and place.waiting == []
 
 
 def test_one_that_keeps_failing_is_let_be_for_a_while_so_that_others_need_not_wait(
-    place: Place,
+    place: Receivers,
 ) -> None:
     place.answers = [500, 500, 500]
     for _ in range(4):
@@ -178,7 +114,7 @@ def test_one_that_keeps_failing_is_let_be_for_a_while_so_that_others_need_not_wa
     assert len(place.posted) == 4 and len(place.waiting) == 4
 
 
-def test_a_queue_out_of_reach_has_the_message_come_again(place: Place) -> None:
+def test_a_queue_out_of_reach_has_the_message_come_again(place: Receivers) -> None:
     place.answers, place.failing = [500], TemporarilyUnavailable(retry_after=1)
     with pytest.raises(TemporarilyUnavailable):
         place.deliver.event(EVENT, plenty)

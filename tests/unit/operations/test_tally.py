@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from verification.domain.guard import Kind, Mode, Seen, Suspicion, Tally, Window
 from verification.domain.limits import Budget, Charge, LimitName, parse_all_limits
-from verification.domain.verification import OWN_APP, Details, Status
+from verification.domain.verification import OWN_APP, Channel, Details, Status
 from verification.errors import LimitExceeded, SuspectedFraud, TemporarilyUnavailable
 from verification.operations.ports import Change
 from verification.operations.screening import sighted
@@ -301,6 +301,53 @@ def test_tallies_out_of_reach_bring_the_batch_again() -> None:
     with pytest.raises(TemporarilyUnavailable):
         stack.tally(stack.verifications.changes, [], plenty)
     assert left(stack)[:3] == [0, 0, 0], "a credit is exact, however often it comes"
+
+
+# ----------------------------------------------------------------------------------------- costs
+
+
+def spent(stack: FakeStack) -> list[tuple[object, ...]]:
+    return [event[1:] for event in stack.telemetry.events if event[0] == "spent"]
+
+
+def test_each_message_that_was_taken_costs_what_its_provider_asks() -> None:
+    stack = FakeStack()
+    stack.prices.of["fake"] = 350
+    started = stack.start(start_command(), plenty).record.verification
+    stack.take_stream()
+    assert spent(stack) == [("fake", "NL", 350)]
+    assert stack.prices.asked[-1] == (("fake",), Channel.SMS, "NL")
+    stack.clock.advance(60)
+    stack.resend(CLIENT, str(started.id), None, plenty)
+    stack.take_stream()
+    assert spent(stack) == [("fake", "NL", 350)] * 2
+
+
+def test_what_has_no_price_is_not_told() -> None:
+    stack = FakeStack()
+    stack.start(start_command(), plenty)
+    stack.take_stream()
+    assert stack.prices.asked and spent(stack) == []
+
+
+def test_a_batch_without_prices_comes_again_and_nothing_of_it_is_tallied() -> None:
+    stack = FakeStack()
+    stack.prices.failing = TemporarilyUnavailable()
+    stack.start(start_command(), plenty)
+    with pytest.raises(TemporarilyUnavailable):
+        stack.take_stream()
+    assert stack.tallies.tallies == {} and spent(stack) == []
+
+
+def test_what_comes_again_costs_nothing_yet() -> None:
+    stack, batch = three_deleted()
+    stack.prices.of["fake"] = 350
+    stack.verifications.sent.clear()
+    stack.start(start_command("+31612345111"), plenty)
+    [sent] = stack.verifications.sent
+    no_time = iter([10_000, 10_000, 0])
+    assert stack.tally([*batch[:2], sent, *batch[2:]], [], lambda: next(no_time)) == 2
+    assert spent(stack) == []
 
 
 # --------------------------------------------------------------------------------------- tallies

@@ -1,17 +1,19 @@
 """What the stream of the sessions table brings, as Lambda hands it over."""
 
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from verification.domain.guard import Kind, Window
 from verification.domain.limits import Budget, Charge, LimitName, parse_all_limits
-from verification.domain.verification import Status, Verification
-from verification.operations.ports import Change
+from verification.domain.report import Report
+from verification.domain.verification import Delivery, Outcome, Send, Status, Verification
+from verification.operations.ports import Change, SendId, Sent
 from verification.storage import table
 from verification.storage.stream import read_stream
 
-from tests.fakes.samples import make_verification
+from tests.fakes.samples import make_send, make_try, make_verification
 
 PENDING = make_verification(
     to="+31612345678",
@@ -66,6 +68,49 @@ def test_a_deleted_one_is_read_without_what_was_erased() -> None:
     assert isinstance(found, Change)
     assert found.after == erased
     assert found.before and found.before.to == "+31612345678"
+
+
+TAKEN = make_try(at=1, message_id="m-1")
+REFUSED = make_try(provider="other", at=0, outcome=Outcome.REJECTED)
+
+
+def sends(*made: Send, country: str | None = "NL") -> table.Item:
+    """The item beside a verification, with these sends."""
+    item = table.details_key("q" * 26) | {"reference": {"S": "r"}}
+    item |= {table.send_name(send.number): table.write_send(send) for send in made}
+    return item | ({"country": {"S": country}} if country else {})
+
+
+def wrote(before: table.Item | None, after: table.Item | None) -> Any:
+    return read_stream(record(table.details_key("q" * 26), before, after))
+
+
+@pytest.mark.parametrize("country", ["NL", None])
+def test_a_send_that_was_taken_says_by_whom_and_where_to(country: str | None) -> None:
+    first = sends(make_send(REFUSED, TAKEN), country=country)
+    assert wrote(None, first) == Sent(country, (TAKEN,))
+
+
+def test_of_sends_only_what_is_new_is_told() -> None:
+    again = replace(TAKEN, at=2, message_id="m-2")
+    first, second = make_send(TAKEN), make_send(again, number=2)
+    assert wrote(sends(first), sends(first, second)) == Sent("NL", (again,))
+    more = make_send(TAKEN, again)  # the same send, made once more
+    assert wrote(sends(first), sends(more)) == Sent("NL", (again,))
+
+
+def test_what_was_not_taken_costs_nothing_and_is_not_told() -> None:
+    assert wrote(None, sends(make_send(REFUSED))) is None
+    unknown = replace(TAKEN, outcome=Outcome.UNKNOWN)
+    assert wrote(None, sends(make_send(unknown))) is None
+
+
+def test_what_else_is_written_beside_is_not_told() -> None:
+    there = sends(make_send(TAKEN))
+    report = table.write_report(SendId("q" * 26, 1, 0), Report("sns", Delivery.DELIVERED), 5)
+    assert wrote(there, there | {table.report_name(1, "sns"): report}) is None
+    assert wrote(None, table.details_key("q" * 26) | {"reference": {"S": "r"}}) is None
+    assert wrote(there, None) is None
 
 
 @pytest.mark.parametrize("name", ["client_messages", "stack_messages", "client_cost", "stack_cost"])

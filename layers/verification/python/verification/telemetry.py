@@ -1,17 +1,17 @@
 """Logs and metrics: what happened, never to whom in full, never a code or a key."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from botocore.exceptions import ClientError
 
 from .domain.destination import Destination
 from .domain.guard import Suspicion
 from .domain.identifiers import VerificationId
-from .domain.limits import BUDGETS, Budget
+from .domain.limits import BUDGETS, UNITS_OF_MONEY, Budget
 from .domain.report import Report
 from .domain.verification import Delivery, Outcome, Send, Verdict, Verification
 from .domain.webhooks import Posting
@@ -42,8 +42,10 @@ class Telemetry:
         self._logger.set_correlation_id(correlation_id)
 
     def started(self, verification: Verification) -> None:
+        """A start also counts as no right guess: so what is verified of what was started is known
+        by country, and is 0, not nothing, where nobody succeeds."""
         self._log("verification_started", verification)
-        _count("Started", channel=verification.channel, country=_country(verification))
+        _emit({"Started": 1, "Verified": 0}, _place(verification), also_in_all=True)
 
     def sent(self, verification: Verification, send: Send) -> None:
         """One line and one count for each provider that was asked."""
@@ -59,12 +61,8 @@ class Telemetry:
                 vendor_code=one.vendor_code or "",
             )
             accepted = one.outcome == Outcome.ACCEPTED
-            _count(
-                "Accepted" if accepted else "NotAccepted",
-                channel=one.channel,
-                country=_country(verification),
-                provider=one.provider,
-            )
+            place = _place(verification) | {"channel": one.channel}
+            _count("Accepted" if accepted else "NotAccepted", **place, provider=one.provider)
             if one.refused:
                 self.refused(one.provider, one.vendor_code or "")
 
@@ -109,7 +107,7 @@ class Telemetry:
         if verdict.repeated:
             return
         if verdict.valid:
-            _count("Verified", channel=verification.channel, country=_country(verification))
+            _emit({"Verified": 1}, _place(verification), also_in_all=True)
         elif verdict.reason:
             _count("Failed", channel=verification.channel, reason=verdict.reason)
 
@@ -126,7 +124,8 @@ class Telemetry:
         outcome = "blocked" if blocked else "let_through"
         self._log("fraud_suspected", verification, reason=",".join(found), outcome=outcome)
         for suspicion in found:
-            _count("Suspected", reason=suspicion, country=_country(verification))
+            country = _country(verification)
+            _count("Suspected", reason=suspicion, country=country, outcome=outcome)
         _count("Suspected")  # without a dimension: for the alarm
 
     def limited(self, limit: str) -> None:
@@ -145,10 +144,19 @@ class Telemetry:
         )
         self._budget_used(budget.percent)
 
+    def spent(self, provider: str, country: str | None, price: int) -> None:
+        """A message was taken that costs something.
+
+        Args:
+            price: in limits.UNITS_OF_MONEY.
+        """
+        place = {"country": country or _NO_COUNTRY, "provider": provider}
+        _emit({"Cost": price / UNITS_OF_MONEY}, place, MetricUnit.NoUnit)
+
     @staticmethod
     def _budget_used(percent: int) -> None:
-        with single_metric(name="BudgetUsed", unit=MetricUnit.Percent, value=percent):
-            pass  # without a dimension: for the alarm
+        # Without a dimension: for the alarm.
+        _emit({"BudgetUsed": percent}, {}, MetricUnit.Percent)
 
     def canceled(self, verification_id: VerificationId) -> None:
         self._logger.info("verification_canceled", extra={"verification_id": str(verification_id)})
@@ -161,7 +169,8 @@ class Telemetry:
     def posted(self, posting: Posting, outcome: str) -> None:
         """An event was posted to a webhook: `taken`, or why not."""
         self._logger.info("webhook_posted", extra=_posting(posting) | {"outcome": outcome})
-        _count("WebhookTaken" if outcome == "taken" else "WebhookNotTaken")
+        taken = outcome == "taken"
+        _count("WebhookTaken" if taken else "WebhookNotTaken")
 
     def buried(self, posting: Posting, outcome: str) -> None:
         """Nobody took an event in time: it waits with the dead letters."""
@@ -210,7 +219,33 @@ def _country(verification: Verification) -> str:
     return verification.country or _NO_COUNTRY
 
 
+def _place(verification: Verification) -> dict[str, str]:
+    return {"channel": verification.channel, "country": _country(verification)}
+
+
 def _count(metric: str, **dimensions: str) -> None:
-    with single_metric(name=metric, unit=MetricUnit.Count, value=1) as one:
-        for name, value in dimensions.items():
-            one.add_dimension(name=name, value=str(value))
+    _emit({metric: 1}, dimensions)
+
+
+def _emit(
+    values: Mapping[str, float],
+    dimensions: Mapping[str, str],
+    unit: MetricUnit = MetricUnit.Count,
+    *,
+    also_in_all: bool = False,
+) -> None:
+    """Write one document of the embedded metric format: one line, whatever is in it.
+
+    Args:
+        values: by the metrics' names.
+        dimensions: beside the service.
+        also_in_all: by the service alone, too. An alarm adds up no dimensions.
+    """
+    metrics = EphemeralMetrics()
+    for metric, value in values.items():
+        metrics.add_metric(name=metric, unit=unit, value=value)
+    for name, text in dimensions.items():
+        metrics.add_dimension(name=name, value=text)
+    if also_in_all:
+        metrics.add_dimensions(service=metrics.service)
+    metrics.flush_metrics()

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .operations.charging import Charging
     from .operations.deliver import Deliver
     from .operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
-    from .operations.ports import Checker
+    from .operations.ports import Checker, Prices
     from .operations.publish import End
     from .operations.report import TakeReport
     from .operations.resend import LookAfter, Resend
@@ -265,7 +265,9 @@ class Stack:
     def _tally(self) -> "Tally":
         from .operations.tally import Tally
 
-        return Tally(self._counters, self._tallies, self._identity_key, self.telemetry)
+        return Tally(
+            self._counters, self._tallies, self._identity_key, self._prices, self.telemetry
+        )
 
     def manage_services(self) -> "Manage":
         from .operations.services import Manage
@@ -379,11 +381,15 @@ class Stack:
     @functools.cached_property
     def _charging(self) -> "Charging":
         from .operations.charging import Charging
+
+        route = self._sender.route
+        return Charging(self._settings.limits, self._identity_key, route, self._prices)
+
+    @functools.cached_property
+    def _prices(self) -> "Prices":
         from .storage.prices import StoredPrices
 
-        table = self._settings.required("DIRECTORY_TABLE")
-        prices = StoredPrices(self._dynamodb, table, clock)
-        return Charging(self._settings.limits, self._identity_key, self._sender.route, prices)
+        return StoredPrices(self._dynamodb, self._settings.required("DIRECTORY_TABLE"), clock)
 
     @functools.cached_property
     def _countries(self) -> "Countries":

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from ..domain.limits import Budget
 from ..errors import TemporarilyUnavailable
-from ..operations.ports import Change, Remaining
+from ..operations.ports import Change, Remaining, Sent
 from ..telemetry import Telemetry
 from .events import LambdaContext
 
@@ -14,16 +14,16 @@ class Tally(Protocol):
     """The operation; see `operations.tally.Tally`."""
 
     def __call__(
-        self, changes: Sequence[Change], budgets: Sequence[Budget], remaining: Remaining
+        self, changes: Sequence[Change | Sent], budgets: Sequence[Budget], remaining: Remaining
     ) -> int: ...
 
 
-def tally_all(tally: Tally) -> Callable[[Sequence[Change | Budget], Remaining], int]:
+def tally_all(tally: Tally) -> Callable[[Sequence[Change | Sent | Budget], Remaining], int]:
     """Take what a batch says of verifications and of budgets; budgets need not come again."""
 
-    def take(told: Sequence[Change | Budget], remaining: Remaining) -> int:
-        places = [place for place, one in enumerate(told) if isinstance(one, Change)]
-        changes = [one for one in told if isinstance(one, Change)]
+    def take(told: Sequence[Change | Sent | Budget], remaining: Remaining) -> int:
+        places = [place for place, one in enumerate(told) if not isinstance(one, Budget)]
+        changes = [one for one in told if not isinstance(one, Budget)]
         taken = tally(changes, [one for one in told if isinstance(one, Budget)], remaining)
         return places[taken] if taken < len(places) else len(told)
 

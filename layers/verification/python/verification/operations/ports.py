@@ -115,6 +115,19 @@ class Write:
     told: Change | Beside
 
 
+@valueclass
+class Sent:
+    """Messages that a write recorded as taken by a provider.
+
+    Args:
+        country: of the number; None for e-mail, and where it was not written down.
+        tries: those that the write brought, accepted ones alone.
+    """
+
+    country: str | None
+    tries: tuple[Try, ...]
+
+
 class Verifications(Protocol):
     """The table of verifications. Every change of state is one conditional write.
 
@@ -678,5 +691,6 @@ class Telemetry(Protocol):
     def budget_nearly_spent(self, budget: Budget) -> None: ...
     def posted(self, posting: Posting, outcome: str) -> None: ...
     def buried(self, posting: Posting, outcome: str) -> None: ...
+    def spent(self, provider: str, country: str | None, price: int) -> None: ...
     def warn(self, event: str, **fields: str | int) -> None: ...
     def crashed(self, event: str, error: BaseException) -> None: ...

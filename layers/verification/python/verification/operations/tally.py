@@ -1,18 +1,18 @@
-"""What the table's stream tells: guesses to credit back, tallies for the guard, budgets in use.
+"""What the table's stream tells: guesses to credit back, tallies for the guard, budgets and costs.
 
 Off the hot path: verify stays one write, and start counts nothing but limits. The stream brings
 each change once or more often, those of one item in order. Credits are exact, by a condition;
 tallies may count a change twice when a batch was cut off in the middle.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..domain.guard import Kind, Seen, Window
 from ..domain.limits import Budget
-from ..domain.verification import OWN_APP, Status, Verification, is_same
+from ..domain.verification import OWN_APP, Status, Try, Verification, is_same
 from ..errors import TemporarilyUnavailable
 from ..valueclass import valueclass
-from .ports import Change, Counters, IdentityKey, Remaining, Tallies, Telemetry
+from .ports import Change, Counters, IdentityKey, Prices, Remaining, Sent, Tallies, Telemetry
 from .screening import sighted
 
 _ALARM_AT = 80  # per cent of a budget
@@ -26,10 +26,11 @@ class Tally:
     counters: Counters
     tallies: Tallies
     identity_key: IdentityKey
+    prices: Prices
     telemetry: Telemetry
 
     def __call__(
-        self, changes: Sequence[Change], budgets: Iterable[Budget], remaining: Remaining
+        self, changes: Sequence[Change | Sent], budgets: Iterable[Budget], remaining: Remaining
     ) -> int:
         """Take what a batch of the stream says.
 
@@ -40,21 +41,34 @@ class Tally:
             TemporarilyUnavailable: the table is out of reach; the batch comes again.
         """
         taken = self._credit_all(changes, remaining)
+        costs = list(self._costs(changes[:taken]))  # first, lest a batch be tallied twice
         for window, seen in self._seen(changes[:taken]).items():
             self.tallies.add(window, seen)
         # Of each budget the fullest shard tells the most.
         fullest = sorted(budgets, key=lambda budget: budget.percent)
         for budget in {(b.limit.name, b.subject, b.day): b for b in fullest}.values():
             self._watch(budget)
+        for one, country, price in costs:
+            self.telemetry.spent(one.provider, country, price)
         return taken
 
-    def _credit_all(self, changes: Sequence[Change], remaining: Remaining) -> int:
+    def _costs(self, changes: Iterable[Change | Sent]) -> Iterator[tuple[Try, str | None, int]]:
+        """What was taken and costs something, by the prices that were put."""
+        for sent in changes:
+            if isinstance(sent, Sent):
+                for one in sent.tries:
+                    price = self.prices([one.provider], one.channel, sent.country)
+                    if price:
+                        yield one, sent.country, price
+
+    def _credit_all(self, changes: Sequence[Change | Sent], remaining: Remaining) -> int:
         """Credit one after the other; as many as there is time for, and as the table takes."""
         for number, change in enumerate(changes):
             try:
                 if remaining() < _ROOM:
                     return number
-                self._credit(change, remaining)
+                if isinstance(change, Change):
+                    self._credit(change, remaining)
             except TemporarilyUnavailable:
                 self.telemetry.warn("credit_postponed")
                 return number
@@ -75,9 +89,11 @@ class Tally:
         if paid and unused > 0:
             self.counters.give_back(after, paid.split(), unused, remaining)
 
-    def _seen(self, changes: Iterable[Change]) -> dict[Window, Seen]:
+    def _seen(self, changes: Iterable[Change | Sent]) -> dict[Window, Seen]:
         found: dict[Window, Seen] = {}
         for change in changes:
+            if isinstance(change, Sent):
+                continue
             sends, is_news = _news(change)
             # Deleting erases the destination; then only the item before the write has it.
             known = next((one for one in (change.after, change.before) if one and one.to), None)

@@ -1,4 +1,4 @@
-"""What the stream of the sessions table brings: changes of verifications, and of budgets."""
+"""What the stream of the sessions table brings: changes of verifications, sends, and budgets."""
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 from ..domain.events import Written
 from ..domain.limits import Budget, read_budget
 from ..domain.verification import Send, Verification
-from ..operations.ports import Beside, Change, Write
+from ..operations.ports import Beside, Change, Sent, Write
 from . import table
 
 
-def read_stream(record: Mapping[str, Any]) -> Change | Budget | None:
+def read_stream(record: Mapping[str, Any]) -> Change | Sent | Budget | None:
     """One record of the stream, with both images; None where it speaks of something else.
 
     Raises:
@@ -22,6 +22,8 @@ def read_stream(record: Mapping[str, Any]) -> Change | Budget | None:
     before, after = (told.get(name) for name in ("OldImage", "NewImage"))
     if told["Keys"]["sk"]["S"] == "V":
         return Change(_verification(before), _verification(after))
+    if told["Keys"]["sk"]["S"] == "D" and after:
+        return table.read_sent(before or {}, after)
     if key.startswith("L#") and after:
         return read_budget(key.removeprefix("L#"), after["rule"]["S"], int(after["used"]["N"]))
     return None

@@ -27,6 +27,7 @@ finds everybody's (for erasing).
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..domain.guard import Window
@@ -45,7 +46,7 @@ from ..domain.verification import (
     Try,
     Verification,
 )
-from ..operations.ports import SendId
+from ..operations.ports import SendId, Sent
 
 VERSION = {"N": "4"}  # of the items' shape, as their attribute `schema_version`
 INDEX = "by_destination"
@@ -104,6 +105,8 @@ _TYPES = {
     "ended": "BOOL",
 }
 _ENUMS = {"status": Status, "channel": Channel, "settled_reason": Reason}
+
+_SEND = "send_"  # a recorded send, by its number
 
 # Gone from the item when a verification is deleted.
 PERSONAL = (
@@ -293,7 +296,7 @@ def write_report(send: SendId, report: Report, now: int) -> dict[str, Any]:
 
 def send_name(number: int) -> str:
     """The attribute of a recorded send; its number is the last part."""
-    return f"send_{number}"
+    return f"{_SEND}{number}"
 
 
 def report_name(number: int, provider: str) -> str:
@@ -305,13 +308,13 @@ def _read_send(verification: Verification, number: int, beside: Mapping[str, Any
     written = beside[send_name(number)]
 
     def read_try(values: Mapping[str, Any]) -> Try:
-        enums = {"channel": Channel(values["channel"]), "outcome": Outcome(values["outcome"])}
+        one = _read_try(values)
         report = beside.get(report_name(number, values["provider"]))
         # Reports on an older life of this id, and on what was not taken, say nothing.
         counts = report and report["began"] == verification.created_at
-        taken = enums["outcome"] in (Outcome.ACCEPTED, Outcome.UNKNOWN)
+        taken = one.outcome in (Outcome.ACCEPTED, Outcome.UNKNOWN)
         delivery = Delivery(report["delivery"]) if report and counts and taken else None
-        return Try(**{**values, **enums, "report": delivery})
+        return replace(one, report=delivery)
 
     return Send(
         number=number,
@@ -331,6 +334,24 @@ def read_sends(verification: Verification, item: Mapping[str, Any]) -> tuple[Sen
     )
     # TTL deletes the two items apart: an older life of this id may have left things beside it.
     return tuple(send for send in sends if send.claimed >= verification.created_at)
+
+
+def read_sent(before: Mapping[str, Any], after: Mapping[str, Any]) -> Sent | None:
+    """What a write to the recorded sends of a verification says was taken; None where nothing."""
+    known = [one for name in _sends(before) for one in before[name]["M"]["tries"]["L"]]
+    found = [one for name in _sends(after) for one in after[name]["M"]["tries"]["L"]]
+    tries = [_read_try(read_value(one)) for one in found if one not in known]
+    taken = tuple(one for one in tries if one.outcome == Outcome.ACCEPTED)
+    return Sent(after.get("country", {}).get("S"), taken) if taken else None
+
+
+def _sends(item: Mapping[str, Any]) -> list[str]:
+    return [name for name in item if name.startswith(_SEND)]
+
+
+def _read_try(values: Mapping[str, Any]) -> Try:
+    enums = {"channel": Channel(values["channel"]), "outcome": Outcome(values["outcome"])}
+    return Try(**{**values, **enums})
 
 
 def read_record(items: list[Mapping[str, Any]]) -> Record | None:

@@ -230,7 +230,8 @@ class DynamoDbVerifications:
         self._writer.update_if(
             table.details_key(verification.token),
             UpdateExpression=(
-                "SET #send = :send, expires_at = :ttl, schema_version = :version "
+                "SET #send = :send, expires_at = :ttl, schema_version = :version"
+                + (", country = :country " if verification.country else " ")
                 + (f"REMOVE {_names('#d', left)}" if left else "")
             ),
             ConditionExpression="attribute_not_exists(#send) OR #send.claimed <= :claimed",
@@ -240,6 +241,8 @@ class DynamoDbVerifications:
                 ":claimed": {"N": str(send.claimed)},
                 ":ttl": {"N": str(verification.expires_at)},
                 ":version": table.VERSION,
+                # For what it costs: whoever reads it from the stream sees this item alone.
+                **({":country": {"S": verification.country}} if verification.country else {}),
             },
         )
 

@@ -169,9 +169,7 @@ def test_every_output_that_is_used_exists() -> None:
 def test_every_command_of_the_cli_is_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "providers.json").write_text("{}")
-    lines = re.findall(
-        r"^ *\.venv/bin/python -m verification\.cli (.+)$", read("docs/operations.md"), re.M
-    )
+    lines = re.findall(r"^ *\.venv/bin/verifyctl (.+)$", read("docs/operations.md"), re.M)
     assert len(lines) > 25
     for line in lines:
         build_parser().parse_args(shlex.split(line, comments=True))

@@ -60,7 +60,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
             "telemetry",
             "wiring",
         },
-        AWS | {"phonenumbers"},
+        AWS | {"phonenumbers", "rich"},
     ),
     "wiring": (
         {

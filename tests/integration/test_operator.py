@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from verification.storage.devices import DynamoDbDevices
 from verification.storage.erasure import DynamoDbErasure, Erased
 from verification.wiring import Stack, clock
 
-from tests.fakes.operator import Item, Terminal, describe, key_of, outputs_of
+from tests.fakes.operator import Item, Terminal, key_of
 from tests.fakes.samples import make_send
 from tests.integration.commands import (
     CLIENT,
@@ -46,25 +46,6 @@ NOTHING = {
     "sandbox_messages": 0,
     "users": 0,
 }
-
-
-@pytest.fixture
-def parameters() -> dict[str, str]:
-    """Those of the stack, to be changed by a test."""
-    return {"Routes": "sms=sns; voice=sandbox; email=ses"}
-
-
-@pytest.fixture
-def terminal(
-    place: Place,
-    parameters: Mapping[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Terminal:
-    """An operator of the place's stack."""
-    outputs = outputs_of(place.environ)
-    monkeypatch.setattr(shared, "stack", lambda arguments: describe(outputs, parameters))
-    return Terminal(capsys)
 
 
 @dataclass(frozen=True)

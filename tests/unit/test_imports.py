@@ -53,6 +53,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
             "cli",
             "domain",
             "errors",
+            "operations.ports",
             "operations.services",
             "providers.verigator",
             "settings",

@@ -11,11 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from ..errors import ConfigurationError, TemporarilyUnavailable
-from . import clients, guard, messages, money, people, profiles, providers
+from . import clients, guard, hand, keys, messages, money, people, profiles, providers, stats, tail
 from .output import Outcome, print_answer
 from .shared import CommandError, Commands
 
-ROOMS = (clients, profiles, messages, providers, guard, money, people)
+ROOMS = (hand, clients, profiles, messages, providers, guard, money, people, keys, tail, stats)
 
 
 def build_parser() -> argparse.ArgumentParser:

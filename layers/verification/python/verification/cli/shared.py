@@ -19,6 +19,7 @@ from ..storage import table
 from ..storage.directory import ClientRecord, read_client
 from ..storage.secrets import StoredIdentityKey
 from ..storage.writes import Writer
+from ..valueclass import valueclass
 from .output import View, progress
 
 DEFAULT_STACK = "serverless-verify"
@@ -110,6 +111,32 @@ def routes(arguments: argparse.Namespace) -> Routes:
     if found is None:
         raise CommandError(f"The stack {arguments.stack} is not one of ours.")
     return Settings({"ROUTES": found}).routes
+
+
+@valueclass
+class Resource:
+    """One of the stack's.
+
+    Args:
+        name: in the template.
+        physical: what AWS calls it.
+        kind: such as AWS::Lambda::Function.
+    """
+
+    name: str
+    physical: str
+    kind: str
+
+
+def resources(arguments: argparse.Namespace, kind: str) -> list[Resource]:
+    """Those of the stack that are of one kind."""
+    listing = aws("cloudformation").get_paginator("list_stack_resources")
+    return [
+        Resource(one["LogicalResourceId"], one.get("PhysicalResourceId", ""), kind)
+        for page in listing.paginate(StackName=arguments.stack)
+        for one in page["StackResourceSummaries"]
+        if one["ResourceType"] == kind
+    ]
 
 
 def directory(arguments: argparse.Namespace) -> str:

@@ -49,6 +49,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "cli": (
         {
             "api",
+            "aws",
             "catalogue",
             "cli",
             "domain",

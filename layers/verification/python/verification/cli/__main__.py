@@ -11,11 +11,37 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from ..errors import ConfigurationError, TemporarilyUnavailable
-from . import clients, guard, hand, keys, messages, money, people, profiles, providers, stats, tail
+from . import (
+    clients,
+    doctor,
+    guard,
+    hand,
+    keys,
+    messages,
+    money,
+    people,
+    profiles,
+    providers,
+    stats,
+    tail,
+)
 from .output import Outcome, print_answer
 from .shared import CommandError, Commands
 
-ROOMS = (hand, clients, profiles, messages, providers, guard, money, people, keys, tail, stats)
+ROOMS = (
+    hand,
+    clients,
+    profiles,
+    messages,
+    providers,
+    guard,
+    money,
+    people,
+    keys,
+    tail,
+    stats,
+    doctor,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

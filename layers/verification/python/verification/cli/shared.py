@@ -78,8 +78,12 @@ class Commands:
 
 def stack(arguments: argparse.Namespace) -> Any:
     """The stack, as CloudFormation describes it."""
-    stacks = aws("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
-    return stacks[0]
+    return stack_answer(arguments)["Stacks"][0]
+
+
+def stack_answer(arguments: argparse.Namespace) -> Any:
+    """CloudFormation's whole answer about the stack."""
+    return aws("cloudformation").describe_stacks(StackName=arguments.stack)
 
 
 def output(arguments: argparse.Namespace, name: str) -> str:

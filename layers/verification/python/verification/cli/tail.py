@@ -56,21 +56,22 @@ def tail(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def _follow(groups: list[str], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     logs = aws("logs")
     since = now() - arguments.since * 1000
-    seen: dict[str, int] = {}  # events that were printed, with their times
+    seen: dict[tuple[str, str], int] = {}  # what was printed, with its time
     try:
         while True:
             events = [event for group in groups for event in _read(logs, group, since)]
             for event in sorted(events, key=lambda one: one["timestamp"]):
-                line = read_line(event["message"], event["timestamp"])
-                if event["eventId"] in seen:
+                known = event["logStreamName"], event["message"]
+                if known in seen:
                     continue
-                seen[event["eventId"]] = event["timestamp"]
+                seen[known] = event["timestamp"]
+                line = read_line(event["message"], event["timestamp"])
                 if line and _is_asked_for(line, arguments):
                     yield line
             if arguments.once:
                 return
             since = max(since, now() - _LATE)
-            seen = {event: at for event, at in seen.items() if at >= since}
+            seen = {known: at for known, at in seen.items() if at >= since}
             clocks.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         return  # that is how it ends

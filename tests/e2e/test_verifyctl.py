@@ -96,17 +96,32 @@ def test_the_tail_shows_what_happened_to_a_verification_and_no_number(stack: Sta
     assert run(stack, *options, "--client", "another")[1] == ""
 
 
+# What a shell starts in the background does not hear SIGINT, and neither would the tests' children.
+HEARING = """
+import signal, sys
+from verification.cli.__main__ import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 def test_the_tail_follows_until_it_is_interrupted(stack: Stack) -> None:
-    command = [*PROGRAM, "tail", "--json", "--client", stack.client_id, "--since", "1m"]
+    options = ["tail", "--json", "--client", stack.client_id, "--since", "1m"]
     with subprocess.Popen(
-        command, env=environment(stack.endpoint_url), stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HEARING, *options],
+        env=environment(stack.endpoint_url),
+        stdout=subprocess.PIPE,
+        text=True,
     ) as following:
-        assert following.stdout
-        one = start(stack, a_number())["id"]
-        ids = (json.loads(line).get("verification_id") for line in following.stdout)
-        assert one in ids
-        following.send_signal(signal.SIGINT)
-        assert following.wait(30) == 0
+        try:
+            assert following.stdout
+            one = start(stack, a_number())["id"]
+            ids = (json.loads(line).get("verification_id") for line in following.stdout)
+            assert one in ids
+            following.send_signal(signal.SIGINT)
+            assert following.wait(30) == 0
+        finally:
+            following.kill()
 
 
 # ------------------------------------------------------------------------------------------- Keys

@@ -205,9 +205,14 @@ class FakeCloudFormation:
             return {"Stacks": [{}]}
         outputs = {
             "DirectoryTableName": "directory",
+            "CodeKeysSecretArn": "code-keys",
+            "DeleteFunctionArn": "delete",
             "IdentityKeySecretArn": "identity",
+            "LookupFunctionArn": "lookup",
             "ProvidersSecretArn": "providers",
             "SessionsTableName": "sessions",
+            "StartFunctionArn": "start",
+            "VerifyFunctionArn": "verify",
         }
         return {"Stacks": [describe(outputs, self.parameters)]}
 

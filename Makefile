@@ -114,7 +114,7 @@ client: $(VENV) ## Create a client, of the running local stack or else on AWS: m
 	@$(if $(NAME),,$(error Give the client a name: make client NAME=shop))
 	@if [ -e .local/stack.json ]; then $(PYTHON) -m tests.local client "$(NAME)"; \
 	  else echo "No local stack runs: creating it on AWS, in the stack serverless-verify." >&2; \
-	    $(PYTHON) -m verification.cli create "$(NAME)"; fi
+	    .venv/bin/verifyctl clients create "$(NAME)"; fi
 
 # ------------------------------------------------------------------------------------- Tools
 
@@ -151,6 +151,8 @@ $(VENV): tests/requirements.txt
 	  $(PYTHON) -m pip install --require-hashes --no-deps --no-compile -r tests/requirements.txt
 	@echo "$(CURDIR)/layers/verification/python" \
 	  > .venv/lib/python3.13/site-packages/verification.pth
+	@printf '#!/bin/sh\nexec "$(CURDIR)/$(PYTHON)" -m verification.cli "$$@"\n' > .venv/bin/verifyctl
+	@chmod +x .venv/bin/verifyctl
 	@touch $@
 
 # checkov asks for exact versions that nothing else agrees to: an environment of its own.

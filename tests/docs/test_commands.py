@@ -9,7 +9,7 @@ from verification.cli.__main__ import build_parser
 
 from tests.docs.sources import read
 
-COMMON = {"--help", "--stack", "--table"}
+COMMON = {"--help", "--json", "--stack", "--table"}
 
 
 def commands(
@@ -30,7 +30,7 @@ COMMANDS = dict(commands(build_parser()))
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_and_its_options_are_in_operations(command: str) -> None:
     text = read("docs/operations.md")
-    lines = re.findall(rf"verification\.cli {command}\b(.*)", text)
+    lines = re.findall(rf"verifyctl {command}\b(.*)", text)
     assert lines
     shown = {option for line in lines for option in re.findall(r"--[a-z-]+", line)}
     options = {long for action in COMMANDS[command]._actions for long in action.option_strings[-1:]}

@@ -113,7 +113,7 @@ def test_every_way_to_start_and_to_guess_has_a_line() -> None:
 
 
 def test_every_command_is_one() -> None:
-    lines = re.findall(r"^\.venv/bin/python -m verification\.cli (.+)$", read(DOCUMENT), re.M)
+    lines = re.findall(r"^\.venv/bin/verifyctl (.+)$", read(DOCUMENT), re.M)
     assert len(lines) == 4
     for line in lines:
         build_parser().parse_args(line.split())

@@ -80,8 +80,8 @@ def client_with(
 
 def operate(stack: Stack, *arguments: str) -> Any:
     """What an operator's command prints."""
-    command = [sys.executable, "-m", "verification.cli", *arguments]
-    return json.loads(run(command, "verification.cli", environment(stack.endpoint_url)))
+    command = [sys.executable, "-m", "verification.cli", *arguments, "--json"]
+    return json.loads(run(command, "verifyctl", environment(stack.endpoint_url)))
 
 
 def expire(stack: Stack, verification_id: str) -> None:

@@ -217,13 +217,13 @@ def test_a_rotated_secret_works_beside_the_old_one_and_a_revoked_one_does_not(
 ) -> None:
     client = stack.client("rotating")
     table = ("--table", stack.tables["directory"])
-    renewed = operate(stack, "rotate", client.client_id, "--overlap", "1h", *table)
+    renewed = operate(stack, "clients", "rotate", client.client_id, "--overlap", "1h", *table)
     handed_out.add(renewed["client_secret"])
     fresh = type(client)(client.client_id, renewed["client_secret"])
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, client).status == 200
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, fresh).status == 200
     revoked = stack.client("revoked")
-    operate(stack, "revoke", revoked.client_id, *table)
+    operate(stack, "clients", "revoke", revoked.client_id, *table)
     assert stack.call("GET", "/v1/verifications?to=%2B31612345678", None, revoked).status == 401
 
 

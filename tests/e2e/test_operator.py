@@ -10,7 +10,7 @@ def test_a_client_is_held_to_the_policy_that_it_was_given(stack: Stack) -> None:
     client = stack.client("Held", "--scope", "start", "--scope", "lookup")
     operate(
         stack,
-        *("profile", client.client_id, "--country", "NL", "--own-counts"),
+        *("clients", "profile", client.client_id, "--country", "NL", "--own-counts"),
         *("--template-for", "NL={code} van {brand}", "--limit", "client_messages=3"),
     )
     to, nothing = a_number(), {"to": "+37120000001"}
@@ -28,7 +28,7 @@ def test_a_client_is_held_to_the_policy_that_it_was_given(stack: Stack) -> None:
     budgets = {one["of"]: one for one in operate(stack, "budgets")["budgets"]}
     spent = budgets[client.client_id]
     assert (spent["budget"], spent["used"], spent["allowed"]) == ("client_messages", 1, 3)
-    (listed,) = [o for o in operate(stack, "list") if o["client_id"] == client.client_id]
+    (listed,) = [o for o in operate(stack, "clients", "list") if o["client_id"] == client.client_id]
     assert listed["scopes"] == ["start", "lookup"] and listed["secrets"][0]["last_used"]
 
 

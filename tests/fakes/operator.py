@@ -29,10 +29,18 @@ class Terminal:
     def runs(self, *argv: str) -> Any:
         """What a command prints; it must succeed."""
         self._capsys.readouterr()  # what functions logged
-        assert main(list(argv)) == 0
+        assert main([*argv, "--json"]) == 0
         printed = self._capsys.readouterr()
         assert printed.err == ""
         return json.loads(printed.out)
+
+    def prints(self, *argv: str, failed: bool = False) -> str:
+        """What people see of a command."""
+        self._capsys.readouterr()
+        assert main(list(argv)) == int(failed)
+        printed = self._capsys.readouterr()
+        assert printed.err == ""
+        return printed.out
 
     def fails(self, *argv: str, sentences: int = 1) -> str:
         """What a command says when it cannot; one sentence or so many, nothing else."""
@@ -68,11 +76,12 @@ class Operator(Terminal):
             "cloudformation": self.stacks,
             "secretsmanager": FakeSecrets(providers=self.secret, identity=self.identity),
         }
-        monkeypatch.setattr(boto3, "client", clients.__getitem__)
+        self.clients: dict[str, Any] = clients
+        monkeypatch.setattr(boto3, "client", lambda service, config: clients[service])
         monkeypatch.setattr("time.time_ns", lambda: self.now * 1_000_000)
 
     def creates(self, name: str, *options: str) -> tuple[str, str]:
-        made = self.runs("create", name, *options)
+        made = self.runs("clients", "create", name, *options)
         assert set(made) == {"client_id", "client_secret"}
         return made["client_id"], made["client_secret"]
 
@@ -105,9 +114,8 @@ class FakeDynamoDb:
         self.writes += 1
         self.items[key_of(Item)] = Item
 
-    def get_item(self, TableName: str, Key: Item, ConsistentRead: bool) -> Any:  # noqa: N803
+    def get_item(self, TableName: str, Key: Item, ConsistentRead: bool = False) -> Any:  # noqa: N803
         self._begin(TableName)
-        assert ConsistentRead
         found = self.items.get(key_of(Key))
         return {"Item": copy.deepcopy(found)} if found else {}
 
@@ -197,9 +205,14 @@ class FakeCloudFormation:
             return {"Stacks": [{}]}
         outputs = {
             "DirectoryTableName": "directory",
+            "CodeKeysSecretArn": "code-keys",
+            "DeleteFunctionArn": "delete",
             "IdentityKeySecretArn": "identity",
+            "LookupFunctionArn": "lookup",
             "ProvidersSecretArn": "providers",
             "SessionsTableName": "sessions",
+            "StartFunctionArn": "start",
+            "VerifyFunctionArn": "verify",
         }
         return {"Stacks": [describe(outputs, self.parameters)]}
 

@@ -3,7 +3,7 @@
 import functools
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,11 @@ import pytest
 import requests
 from botocore.session import get_session
 from verification import aws
+from verification.cli import shared
 from verification.storage.directory import ClientRecord, write_client
 from verification.wiring import Stack
 
+from tests.fakes.operator import Terminal, describe, outputs_of
 from tests.integration.commands import CLIENT
 from tests.integration.vendor import Vendor
 from tests.template.loading import load_template
@@ -164,3 +166,22 @@ def place(make_place: Callable[[str], Place], engine: str) -> Place:
 def real_place(make_place: Callable[[str], Place], dynamodb_local: str) -> Place:
     """A place with its tables on Amazon's engine alone."""
     return make_place(dynamodb_local)
+
+
+@pytest.fixture
+def parameters() -> dict[str, str]:
+    """Those of the stack, to be changed by a test."""
+    return {"Routes": "sms=sns; voice=sandbox; email=ses", "RetentionHours": "24"}
+
+
+@pytest.fixture
+def terminal(
+    place: Place,
+    parameters: Mapping[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Terminal:
+    """An operator of the place's stack."""
+    outputs = outputs_of(place.environ)
+    monkeypatch.setattr(shared, "stack", lambda arguments: describe(outputs, parameters))
+    return Terminal(capsys)

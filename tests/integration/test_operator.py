@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from verification.storage.devices import DynamoDbDevices
 from verification.storage.erasure import DynamoDbErasure, Erased
 from verification.wiring import Stack, clock
 
-from tests.fakes.operator import Item, Terminal, describe, key_of, outputs_of
+from tests.fakes.operator import Item, Terminal, key_of
 from tests.fakes.samples import make_send
 from tests.integration.commands import (
     CLIENT,
@@ -48,25 +48,6 @@ NOTHING = {
 }
 
 
-@pytest.fixture
-def parameters() -> dict[str, str]:
-    """Those of the stack, to be changed by a test."""
-    return {"Routes": "sms=sns; voice=sandbox; email=ses"}
-
-
-@pytest.fixture
-def terminal(
-    place: Place,
-    parameters: Mapping[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Terminal:
-    """An operator of the place's stack."""
-    outputs = outputs_of(place.environ)
-    monkeypatch.setattr(shared, "stack", lambda arguments: describe(outputs, parameters))
-    return Terminal(capsys)
-
-
 @dataclass(frozen=True)
 class Account:
     """A client, as its credentials open it."""
@@ -79,7 +60,7 @@ class Account:
 
 
 def create(terminal: Terminal, *options: str) -> Account:
-    made = terminal.runs("create", "Demo", *options)
+    made = terminal.runs("clients", "create", "Demo", *options)
     return Account(made["client_id"], made["client_secret"])
 
 
@@ -91,7 +72,16 @@ def test_a_profile_holds_for_whoever_reads_the_client_next(
 ) -> None:
     account, number = create(terminal), a_number()
     terminal.runs(
-        *("profile", account.id, "--country", "EE", "--sender-for", "EE=Acme", "--own-counts"),
+        *(
+            "clients",
+            "profile",
+            account.id,
+            "--country",
+            "EE",
+            "--sender-for",
+            "EE=Acme",
+            "--own-counts",
+        ),
         *("--limit", "client_starts=7/1m", "--guard", "off", "--refuse-no-kind"),
     )
     client = account.opens(place.stack())
@@ -99,7 +89,7 @@ def test_a_profile_holds_for_whoever_reads_the_client_next(
         place.stack().start()(start_command(number, client=client), remaining)
     own = client.profile
     assert (own.senders, own.guard, own.counts_alone) == ({"EE": "Acme"}, "off", True)
-    terminal.runs("profile", account.id, "--countries-of-stack", "--no-sender-for", "EE")
+    terminal.runs("clients", "profile", account.id, "--countries-of-stack", "--no-sender-for", "EE")
     client = account.opens(place.stack())
     assert (client.profile.countries, client.profile.senders) == (None, {})
     assert place.stack().start()(start_command(number, client=client), remaining)
@@ -111,34 +101,34 @@ def test_a_part_that_somebody_else_changed_meanwhile_is_not_written(
 ) -> None:
     account = create(terminal)
     if is_there:
-        terminal.runs("profile", account.id, "--sender-for", "EE=Old")
+        terminal.runs("clients", "profile", account.id, "--sender-for", "EE=Old")
     name = place.environ["DIRECTORY_TABLE"]
     seen = shared.find_client(name, account.id)
-    terminal.runs("profile", account.id, "--sender-for", "LV=Theirs")
+    terminal.runs("clients", "profile", account.id, "--sender-for", "LV=Theirs")
     ours: list[shared.Changes] = [
         {"senders_by_country": {"M": {"EE": {"S": "Ours"}}}},
         {"senders_by_country": None},
     ]
     for change in ours:
         assert not shared.write_changes(name, account.id, change, seen)
-    assert terminal.runs("profile", account.id)["sender_for"]["LV"] == "Theirs"
+    assert terminal.runs("clients", "profile", account.id)["sender_for"]["LV"] == "Theirs"
     assert shared.write_changes(name, account.id, {"guard": {"S": "off"}}, seen)  # another part
-    assert terminal.runs("profile", account.id)["guard"] == "off"
+    assert terminal.runs("clients", "profile", account.id)["guard"] == "off"
 
 
 def test_scopes_and_the_last_use_of_secrets_are_those_that_functions_see(
     place: Place, terminal: Terminal
 ) -> None:
     account = create(terminal, "--scope", "start")
-    terminal.runs("rotate", account.id, "--overlap", "1h")
+    terminal.runs("clients", "rotate", account.id, "--overlap", "1h")
     began = time(clock())
     client = account.opens(place.stack())
     assert client.may(Scope.START) and not client.may(Scope.VERIFY)
-    (listed,) = [one for one in terminal.runs("list") if one["client_id"] == account.id]
+    (listed,) = [one for one in terminal.runs("clients", "list") if one["client_id"] == account.id]
     newest, rotated = listed["secrets"]
     assert newest == {"last_used": None, "works_until": None}
     assert began <= rotated["last_used"] < rotated["works_until"]
-    terminal.runs("allow", account.id, "--all-scopes")
+    terminal.runs("clients", "allow", account.id, "--all-scopes")
     assert account.opens(place.stack()).may(Scope.VERIFY)
 
 
@@ -169,7 +159,7 @@ def test_what_sends_cost_is_what_the_budgets_say(
     limits = "; stack_messages=987; stack_cost=98.7; client_messages=87"
     stack = place.stack(LIMITS=place.environ["LIMITS"] + limits)
     account = create(terminal)
-    terminal.runs("profile", account.id, "--limit", "client_messages=500")  # two shards
+    terminal.runs("clients", "profile", account.id, "--limit", "client_messages=500")  # two shards
     client = account.opens(stack)
     for _ in range(3):
         stack.start()(start_command(a_number(), client=client), remaining)

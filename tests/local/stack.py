@@ -166,7 +166,8 @@ def create_client(endpoint_url: str, directory: str, name: str, *options: str) -
 
     `directory` is the name of the table, `options` such as --test.
     """
-    command = [sys.executable, "-m", "verification.cli", "create", name, "--table", directory]
+    program = [sys.executable, "-m", "verification.cli"]
+    command = [*program, "clients", "create", name, "--table", directory, "--json"]
     env = environment(endpoint_url) | {"PYTHONPATH": str(ROOT / "layers/verification/python")}
     printed = run([*command, *options], "Creating a client", env)
     created = Credentials(**json.loads(printed))

@@ -90,7 +90,7 @@ def exports() -> None:
         "TEST_CODE": stack.test_code,
         "SMS_INBOX": stack.sms_inbox_url,
         "EMAIL_INBOX": stack.email_inbox_url,
-        # For python -m verification.cli and the AWS tools.
+        # For verifyctl and the AWS tools.
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "AWS_DEFAULT_REGION": stack.region,
         **KEYS,

@@ -49,10 +49,12 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "cli": (
         {
             "api",
+            "aws",
             "catalogue",
             "cli",
             "domain",
             "errors",
+            "operations.ports",
             "operations.services",
             "providers.outbound",
             "providers.verigator",
@@ -61,7 +63,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
             "telemetry",
             "wiring",
         },
-        AWS | {"phonenumbers"},
+        AWS | {"phonenumbers", "rich"},
     ),
     "wiring": (
         {

@@ -62,7 +62,7 @@ def test_a_client_has_what_it_is_given(operator: Operator) -> None:
 def test_a_list_shows_no_secret_and_not_even_its_hash(operator: Operator) -> None:
     client_id, _ = operator.creates("Demo", "--test")
     operator.dynamodb.items["X#1", "X"] = {"pk": {"S": "X#1"}, "sk": {"S": "X"}}
-    assert operator.runs("list") == [
+    assert operator.runs("clients", "list") == [
         {
             "client_id": client_id,
             "name": "Demo",
@@ -81,33 +81,40 @@ def test_a_list_says_when_each_secret_was_last_used_and_how_long_it_works(
     operator: Operator,
 ) -> None:
     client_id, old = operator.creates("Demo")
-    new = operator.runs("rotate", client_id, "--overlap", "1h")["client_secret"]
+    new = operator.runs("clients", "rotate", client_id, "--overlap", "1h")["client_secret"]
     operator.creates("Other")
     uses = table.use_key(client_id) | {use_name(sha256(old)): {"N": str(NOW - DAY)}}
     operator.dynamodb.put(uses)
-    demo, other = operator.runs("list")
+    demo, other = operator.runs("clients", "list")
     assert demo["secrets"] == [
         {"last_used": None, "works_until": None},
         {"last_used": "2027-01-14T08:00:00.000Z", "works_until": "2027-01-15T09:00:00.000Z"},
     ]
     assert other["secrets"] == [{"last_used": None, "works_until": None}]
     operator.dynamodb.put(uses | {use_name(sha256(new)): {"N": str(NOW)}})
-    assert operator.runs("list")[0]["secrets"][0]["last_used"] == "2027-01-15T08:00:00.000Z"
+    assert (
+        operator.runs("clients", "list")[0]["secrets"][0]["last_used"] == "2027-01-15T08:00:00.000Z"
+    )
 
 
 def test_a_client_that_cannot_be_read_is_named_and_can_be_revoked(operator: Operator) -> None:
     client_id, _ = operator.creates("Demo")
     operator.item(client_id)["limits"] = {"S": "client_starts=many"}
-    for argv in (("list",), ("profile", client_id), ("rotate", client_id), ("budgets",)):
+    for argv in (
+        ("clients", "list"),
+        ("clients", "profile", client_id),
+        ("clients", "rotate", client_id),
+        ("budgets",),
+    ):
         said = operator.fails(*argv)
         assert said.startswith(f"The client {client_id} cannot be read: client_starts: 'many'")
-    assert operator.runs("revoke", client_id)["revoked"] is True
+    assert operator.runs("clients", "revoke", client_id)["revoked"] is True
     assert operator.item(client_id)["secrets"] == {"L": []}
 
 
 def test_a_rotation_lets_the_old_secret_work_for_a_while(operator: Operator) -> None:
     client_id, old = operator.creates("Demo")
-    rotated = operator.runs("rotate", client_id)
+    rotated = operator.runs("clients", "rotate", client_id)
     new = rotated["client_secret"]
     assert rotated["old_secrets_work_for_seconds"] == 86_400
     assert operator.secrets(client_id) == [(sha256(new), None), (sha256(old), NOW + DAY)]
@@ -116,25 +123,28 @@ def test_a_rotation_lets_the_old_secret_work_for_a_while(operator: Operator) -> 
 
 def test_a_second_rotation_prolongs_no_older_secret(operator: Operator) -> None:
     client_id, first = operator.creates("Demo")
-    second = operator.runs("rotate", client_id, "--overlap", "1h")["client_secret"]
-    third = operator.runs("rotate", client_id)["client_secret"]
+    second = operator.runs("clients", "rotate", client_id, "--overlap", "1h")["client_secret"]
+    third = operator.runs("clients", "rotate", client_id)["client_secret"]
     assert operator.secrets(client_id) == [
         (sha256(third), None),
         (sha256(second), NOW + DAY),
         (sha256(first), NOW + 3_600_000),
     ]
     operator.now += 2 * DAY
-    fourth = operator.runs("rotate", client_id, "--overlap", "0s")["client_secret"]
+    fourth = operator.runs("clients", "rotate", client_id, "--overlap", "0s")["client_secret"]
     assert operator.secrets(client_id) == [(sha256(fourth), None)]
 
 
 def test_a_revoked_client_has_no_secret_and_gets_none(operator: Operator) -> None:
     client_id, _ = operator.creates("Demo")
-    assert operator.runs("revoke", client_id) == {"client_id": client_id, "revoked": True}
+    assert operator.runs("clients", "revoke", client_id) == {
+        "client_id": client_id,
+        "revoked": True,
+    }
     assert operator.secrets(client_id) == []
     assert operator.item(client_id)["disabled"] == {"BOOL": True}
-    assert operator.runs("revoke", client_id)["revoked"] is True
-    assert "is revoked; create a new one." in operator.fails("rotate", client_id)
+    assert operator.runs("clients", "revoke", client_id)["revoked"] is True
+    assert "is revoked; create a new one." in operator.fails("clients", "rotate", client_id)
     assert operator.secrets(client_id) == []
 
 
@@ -150,19 +160,21 @@ def test_a_client_is_held_to_networks_and_senders_from_the_beginning(operator: O
     client_id, _ = operator.creates("Demo", *LISTS, "--network", "2001:db8::/32")
     networks, senders = ["192.0.2.0/24", "2001:db8::/32"], ["Shop", "+3197010"]
     assert held_to(operator, client_id) == (tuple(networks), tuple(senders))
-    (listed,) = operator.runs("list")
+    (listed,) = operator.runs("clients", "list")
     assert (listed["networks"], listed["senders"]) == (networks, senders)
 
 
 def test_a_client_can_be_held_to_other_networks_and_senders_later(operator: Operator) -> None:
     client_id, secret = operator.creates("Demo", *LISTS)
-    allowed = operator.runs("allow", client_id, "--network", "198.51.100.7", "--network", "::1")
+    allowed = operator.runs(
+        "clients", "allow", client_id, "--network", "198.51.100.7", "--network", "::1"
+    )
     networks = ("198.51.100.7/32", "::1/128")
     assert allowed == {"client_id": client_id, "networks": list(networks)}
     assert held_to(operator, client_id) == (networks, ("Shop", "+3197010"))
-    operator.runs("allow", client_id, "--any-network", "--sender", "shop@example.com")
+    operator.runs("clients", "allow", client_id, "--any-network", "--sender", "shop@example.com")
     assert held_to(operator, client_id) == ((), ("shop@example.com",))
-    operator.runs("allow", client_id, "--any-sender")
+    operator.runs("clients", "allow", client_id, "--any-sender")
     assert held_to(operator, client_id) == ((), ())
     assert operator.secrets(client_id) == [(sha256(secret), None)]
 
@@ -174,42 +186,44 @@ def scopes(operator: Operator, client_id: str) -> tuple[str, ...]:
 def test_a_client_may_do_what_its_scopes_say(operator: Operator) -> None:
     client_id, _ = operator.creates("Demo", "--scope", "verify", "--scope", "start")
     assert scopes(operator, client_id) == ("verify", "start")
-    allowed = operator.runs("allow", client_id, "--scope", "lookup")
+    allowed = operator.runs("clients", "allow", client_id, "--scope", "lookup")
     assert allowed == {"client_id": client_id, "scopes": ["lookup"]}
     assert scopes(operator, client_id) == ("lookup",)
-    assert operator.runs("list")[0]["scopes"] == ["lookup"]
-    operator.runs("allow", client_id, "--any-sender")
+    assert operator.runs("clients", "list")[0]["scopes"] == ["lookup"]
+    operator.runs("clients", "allow", client_id, "--any-sender")
     assert scopes(operator, client_id) == ("lookup",)
-    allowed = operator.runs("allow", client_id, "--all-scopes")
+    allowed = operator.runs("clients", "allow", client_id, "--all-scopes")
     assert allowed == {"client_id": client_id, "scopes": [*Scope]}
     assert scopes(operator, client_id) == tuple(Scope)
 
 
 def test_a_client_that_is_not_there_is_not_made_by_allowing_it(operator: Operator) -> None:
-    assert operator.fails("allow", "nobody", "--any-sender") == "There is no client nobody."
+    assert (
+        operator.fails("clients", "allow", "nobody", "--any-sender") == "There is no client nobody."
+    )
     assert operator.dynamodb.items == {}
 
 
 def test_allowing_nothing_is_no_change(operator: Operator) -> None:
     client_id, _ = operator.creates("Demo", *LISTS)
-    assert "--any-network" in operator.fails("allow", client_id)
+    assert "--any-network" in operator.fails("clients", "allow", client_id)
     assert held_to(operator, client_id) == (("192.0.2.0/24",), ("Shop", "+3197010"))
 
 
 def test_another_error_of_aws_is_no_missing_client(operator: Operator) -> None:
     error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "UpdateItem")
     operator.dynamodb.failing = error
-    assert operator.fails("allow", "x", "--any-sender") == str(error)
+    assert operator.fails("clients", "allow", "x", "--any-sender") == str(error)
 
 
 @pytest.mark.parametrize("command", ["rotate", "revoke"])
 def test_a_client_that_is_not_there_is_named(operator: Operator, command: str) -> None:
-    assert operator.fails(command, "nobody") == "There is no client nobody."
+    assert operator.fails("clients", command, "nobody") == "There is no client nobody."
 
 
 @pytest.mark.parametrize("command", ["rotate", "revoke"])
 def test_of_two_changes_at_once_one_is_told_to_try_again(operator: Operator, command: str) -> None:
     client_id, secret = operator.creates("Demo")
     operator.dynamodb.changed_meanwhile = True
-    assert "try again" in operator.fails(command, client_id)
+    assert "try again" in operator.fails("clients", command, client_id)
     assert operator.secrets(client_id) == [(sha256(secret), None)]

@@ -164,7 +164,7 @@ def test_the_budgets_of_the_stack_and_of_each_client_say_what_is_used(operator: 
     usual, _ = operator.creates("Usual")
     own, _ = operator.creates("Own")
     operator.runs(
-        *("profile", own, "--limit", "client_messages=7", "--limit", "client_cost=2"),
+        *("clients", "profile", own, "--limit", "client_messages=7", "--limit", "client_cost=2"),
         *("--limit", "client_starts=1/1m"),
     )
     spend(operator, "stack_messages", "1000", "stack", 200, 0, 3, 1)

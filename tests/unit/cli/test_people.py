@@ -57,7 +57,7 @@ def test_the_services_of_one_client_are_listed_also_after_it_was_revoked(
     operator: Operator,
 ) -> None:
     client_id, _ = operator.creates("Demo")
-    operator.runs("revoke", client_id)
+    operator.runs("clients", "revoke", client_id)
     for name, owner, more in (
         ("a", client_id, {}),
         ("b", "other", {}),
@@ -171,7 +171,7 @@ def test_a_vendor_that_cannot_be_told_is_named_and_keeps_nothing_here(
 ) -> None:
     service = services.verified()
     services.verifier.check_failing = ProviderRefused("verifier", "settings_wrong")
-    assert main(["services", "delete", SHOP.id, service]) == 0
+    assert main(["services", "delete", SHOP.id, service, "--json"]) == 0
     printed = capsys.readouterr()
     assert printed.err == "verifier was not told of a deletion: settings_wrong\n"
     assert json.loads(printed.out) == {"deleted": service}

@@ -35,7 +35,7 @@ def profile(operator: Operator, client: str) -> Profile:
 
 def test_a_profile_is_shown_and_nothing_is_written(operator: Operator, client: str) -> None:
     writes = operator.dynamodb.writes
-    assert operator.runs("profile", client) == {"client_id": client, **PLAIN}
+    assert operator.runs("clients", "profile", client) == {"client_id": client, **PLAIN}
     assert operator.dynamodb.writes == writes
     assert operator.dynamodb.table_names == {"directory"}
 
@@ -70,15 +70,15 @@ def test_the_parts_that_are_named_change_in_one_write_and_the_others_stay(
 ) -> None:
     before, writes = dict(operator.item(client)), operator.dynamodb.writes
     changed = {"client_id": client, **PLAIN, **shown}
-    assert operator.runs("profile", client, *options) == changed
-    assert operator.runs("profile", client) == changed
+    assert operator.runs("clients", "profile", client, *options) == changed
+    assert operator.runs("clients", "profile", client) == changed
     assert operator.dynamodb.writes == writes + 1
     assert before.items() <= operator.item(client).items()
 
 
 def test_functions_read_what_was_put(operator: Operator, client: str) -> None:
     operator.runs(
-        *("profile", client, "--country", "EE", "--refuse-kind", "voip", "--own-counts"),
+        *("clients", "profile", client, "--country", "EE", "--refuse-kind", "voip", "--own-counts"),
         *("--sender-for", "EE=Acme", "--template-for", "EE={brand}: {code}"),
         *("--limit", "client_starts=7/1m", "--limit", "ip_starts=9/1h", "--guard", "block"),
     )
@@ -96,15 +96,24 @@ def test_functions_read_what_was_put(operator: Operator, client: str) -> None:
 def test_what_was_put_can_be_taken_back(operator: Operator, client: str) -> None:
     before = dict(operator.item(client))
     operator.runs(
-        *("profile", client, "--country", "EE", "--refuse-no-kind", "--own-counts"),
+        *("clients", "profile", client, "--country", "EE", "--refuse-no-kind", "--own-counts"),
         *("--sender-for", "EE=Acme", "--template-for", "EE={code}", "--template-for", "LV={code}."),
         *("--limit", "client_starts=7/1m", "--limit", "ip_starts=9/1h", "--guard", "block"),
     )
-    operator.runs("profile", client, "--no-limit", "ip_starts", "--no-template-for", "EE")
+    operator.runs(
+        "clients", "profile", client, "--no-limit", "ip_starts", "--no-template-for", "EE"
+    )
     read = profile(operator, client)
     assert [*read.limits.rules] == ["client_starts"] and read.templates == {"LV": "{code}."}
     back = operator.runs(
-        *("profile", client, "--countries-of-stack", "--kinds-of-stack", "--common-counts"),
+        *(
+            "clients",
+            "profile",
+            client,
+            "--countries-of-stack",
+            "--kinds-of-stack",
+            "--common-counts",
+        ),
         *("--no-sender-for", "EE", "--no-template-for", "LV"),
         *("--no-limit", "client_starts", "--guard", "stack"),
     )
@@ -113,8 +122,10 @@ def test_what_was_put_can_be_taken_back(operator: Operator, client: str) -> None
 
 
 def test_a_limit_is_put_in_place_of_the_one_before(operator: Operator, client: str) -> None:
-    operator.runs("profile", client, "--limit", "ip_starts=9/1h", "--limit", "client_starts=7/1m")
-    changed = operator.runs("profile", client, "--limit", "ip_starts=8/1h")
+    operator.runs(
+        "clients", "profile", client, "--limit", "ip_starts=9/1h", "--limit", "client_starts=7/1m"
+    )
+    changed = operator.runs("clients", "profile", client, "--limit", "ip_starts=8/1h")
     assert changed["limits"] == {"ip_starts": "8/1h", "client_starts": "7/1m"}
 
 
@@ -122,13 +133,15 @@ def test_of_two_changes_of_one_part_the_later_is_told_to_try_again(
     operator: Operator, client: str
 ) -> None:
     operator.dynamodb.changed_meanwhile = True
-    assert "try again" in operator.fails("profile", client, "--sender-for", "EE=Acme")
+    assert "try again" in operator.fails("clients", "profile", client, "--sender-for", "EE=Acme")
     assert profile(operator, client).senders == {}
 
 
 def test_a_client_that_is_not_there_is_named_and_not_made(operator: Operator) -> None:
     for options in ((), ("--guard", "off")):
-        assert operator.fails("profile", "nobody", *options) == "There is no client nobody."
+        assert (
+            operator.fails("clients", "profile", "nobody", *options) == "There is no client nobody."
+        )
     assert operator.dynamodb.items == {}
 
 
@@ -171,7 +184,7 @@ def test_a_client_that_is_not_there_is_named_and_not_made(operator: Operator) ->
 def test_a_wrong_part_is_named_before_anything_is_asked(
     operator: Operator, options: list[str], says: str
 ) -> None:
-    assert says in operator.refused("profile", "demo", "--guard", "off", *options)
+    assert says in operator.refused("clients", "profile", "demo", "--guard", "off", *options)
     assert operator.dynamodb.table_names == set()
 
 
@@ -198,7 +211,7 @@ def test_parts_that_contradict_each_other_change_nothing(
     operator: Operator, client: str, options: list[str], says: str
 ) -> None:
     before = dict(operator.item(client))
-    assert says in operator.fails("profile", client, "--guard", "off", *options)
+    assert says in operator.fails("clients", "profile", client, "--guard", "off", *options)
     assert operator.item(client) == before
 
 
@@ -214,10 +227,12 @@ def test_a_template_that_is_taken_fits_every_request(
     operator: Operator, client: str, country: str, brand: bool
 ) -> None:
     template = longest(brand=brand)
-    says = operator.refused("profile", client, "--template-for", f"{country}={template}x")
+    says = operator.refused(
+        "clients", "profile", client, "--template-for", f"{country}={template}x"
+    )
     assert "at most 3 segments" in says
     assert ("the longest brand" in says) is brand
-    operator.runs("profile", client, "--template-for", f"{country}={template}")
+    operator.runs("clients", "profile", client, "--template-for", f"{country}={template}")
     content = Content(
         texts=choose(None, country),
         brand="\U0001f600" * MAX_BRAND,

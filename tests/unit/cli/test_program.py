@@ -8,7 +8,9 @@ from tests.fakes.operator import Operator
 
 
 def test_a_stack_of_others_is_named(operator: Operator) -> None:
-    assert operator.fails("list", "--stack", "bare") == "The stack bare is not one of ours."
+    assert (
+        operator.fails("clients", "list", "--stack", "bare") == "The stack bare is not one of ours."
+    )
 
 
 @pytest.mark.parametrize(
@@ -20,7 +22,7 @@ def test_a_stack_of_others_is_named(operator: Operator) -> None:
 )
 def test_an_error_of_aws_is_one_sentence(operator: Operator, error: Exception) -> None:
     operator.dynamodb.failing = error
-    assert operator.fails("list") == str(error)
+    assert operator.fails("clients", "list") == str(error)
 
 
 def test_without_a_region_and_with_an_address_that_is_none_it_says_so(
@@ -32,13 +34,13 @@ def test_without_a_region_and_with_an_address_that_is_none_it_says_so(
     ):
         monkeypatch.setenv("AWS_DEFAULT_REGION", region)
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)
-        assert main(["list"]) == 1
+        assert main(["clients", "list"]) == 1
         assert capsys.readouterr().err == f"{says}\n"
 
 
 def test_an_interrupt_is_no_fault(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
     operator.dynamodb.failing = KeyboardInterrupt()
-    assert main(["list"]) == 130
+    assert main(["clients", "list"]) == 130
     assert capsys.readouterr().err.startswith("Interrupted; ")
 
 
@@ -46,28 +48,28 @@ def test_an_interrupt_is_no_fault(operator: Operator, capsys: pytest.CaptureFixt
     "argv",
     [
         [],
-        ["create"],
+        ["clients", "create"],
         ["destroy", "x"],
-        ["create", "x", "--brand", ""],
-        ["create", "x", "--brand", "  "],
-        ["create", "x", "--brand", "x" * 21],
-        ["create", "x", "--brand", "a\nb"],
-        ["rotate", "x", "--overlap", "1"],
-        ["rotate", "x", "--overlap", "1w"],
-        ["rotate", "x", "--overlap", "-1h"],
-        ["create", "x", "--network", "192.0.2.1/24"],
-        ["create", "x", "--network", "example.com"],
-        ["create", "x", "--sender", "My Shop"],
-        ["create", "x", "--sender", "12345"],
-        ["create", "x", "--sender", "a\n@example.com"],
-        ["create", "x", "--any-network"],
-        ["allow"],
-        ["allow", "x", "--network", "192.0.2.0/24", "--any-network"],
-        ["allow", "x", "--sender", "Shop", "--any-sender"],
-        ["allow", "x", "--scope", "start", "--all-scopes"],
-        ["create", "x", "--scope", "send"],
-        ["create", "x", "--scope", ""],
-        ["create", "x", "--all-scopes"],
+        ["clients", "create", "x", "--brand", ""],
+        ["clients", "create", "x", "--brand", "  "],
+        ["clients", "create", "x", "--brand", "x" * 21],
+        ["clients", "create", "x", "--brand", "a\nb"],
+        ["clients", "rotate", "x", "--overlap", "1"],
+        ["clients", "rotate", "x", "--overlap", "1w"],
+        ["clients", "rotate", "x", "--overlap", "-1h"],
+        ["clients", "create", "x", "--network", "192.0.2.1/24"],
+        ["clients", "create", "x", "--network", "example.com"],
+        ["clients", "create", "x", "--sender", "My Shop"],
+        ["clients", "create", "x", "--sender", "12345"],
+        ["clients", "create", "x", "--sender", "a\n@example.com"],
+        ["clients", "create", "x", "--any-network"],
+        ["clients", "allow"],
+        ["clients", "allow", "x", "--network", "192.0.2.0/24", "--any-network"],
+        ["clients", "allow", "x", "--sender", "Shop", "--any-sender"],
+        ["clients", "allow", "x", "--scope", "start", "--all-scopes"],
+        ["clients", "create", "x", "--scope", "send"],
+        ["clients", "create", "x", "--scope", ""],
+        ["clients", "create", "x", "--all-scopes"],
         ["devices"],
         ["devices", "revoke", "x"],
         ["devices", "revoke", "x", "--to", "0612345678"],

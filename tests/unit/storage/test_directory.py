@@ -284,7 +284,7 @@ def test_a_client_without_a_brand_has_the_stacks() -> None:
 
 # ----------------------------------------------------------------------------------- its policy
 
-# What operators set, as `verification.cli` writes it.
+# What operators set, as `verifyctl` writes it.
 POLICY: dict[str, Any] = {
     "countries": write_words(["EE", "NL"]),
     "refused_kinds": write_words(["voip"]),

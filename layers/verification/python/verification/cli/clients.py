@@ -25,6 +25,7 @@ from ..storage.directory import (
     write_words,
 )
 from .shared import (
+    CLIENTS,
     Changes,
     CommandError,
     Commands,
@@ -199,6 +200,7 @@ def _sender(text: str) -> str:
 
 
 def add_commands(commands: Commands) -> None:
+    commands = commands.below("clients", CLIENTS)
     creating = commands.add("create", create)
     creating.add_argument("name", type=_name, help="what people call the application")
     creating.add_argument("--test", action="store_true", help="may use the test destinations")

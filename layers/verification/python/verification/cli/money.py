@@ -50,26 +50,37 @@ _OF_CLIENT = {LimitName.CLIENT_MESSAGES: "ClientMessages", LimitName.CLIENT_COST
 def put_prices(arguments: argparse.Namespace) -> dict[str, Any]:
     """Put the prices in a file in place of all there are; nothing if one line is wrong."""
     prices = _read_file(arguments.file)
-    silent = _without_prices(arguments, prices)  # first: a stack of others stops here
+    silent = without_prices(arguments, prices)  # first: a stack of others stops here
     dynamodb().put_item(TableName=directory(arguments), Item=write_prices(prices))
     return {"put": len(prices), "without_prices": silent}
 
 
 def show_prices(arguments: argparse.Namespace) -> dict[str, Any]:
     """Print the prices, and which providers of the stack's routes have none."""
-    answer = dynamodb().get_item(
-        TableName=directory(arguments), Key=table.prices_key(), ConsistentRead=True
-    )
-    prices = read_prices(answer.get("Item", {}))
-    rows = [(*name.split(" "), _money(price)) for name, price in sorted(prices.items())]
+    prices = _stored_prices(arguments)
+    rows = [(*name.split(" "), write_money(price)) for name, price in sorted(prices.items())]
     return {
         "prices": [dict(zip(_COLUMNS, row, strict=True)) for row in rows],
-        "without_prices": _without_prices(arguments, prices),
+        "without_prices": without_prices(arguments, prices),
     }
 
 
-def _without_prices(arguments: argparse.Namespace, prices: Mapping[str, int]) -> list[str]:
-    """Which providers have no price for a channel that they carry: their messages count nothing."""
+def _stored_prices(arguments: argparse.Namespace) -> Mapping[str, int]:
+    answer = dynamodb().get_item(
+        TableName=directory(arguments), Key=table.prices_key(), ConsistentRead=True
+    )
+    return read_prices(answer.get("Item", {}))
+
+
+def without_prices(
+    arguments: argparse.Namespace, prices: Mapping[str, int] | None = None
+) -> list[str]:
+    """Which providers have no price for a channel that they carry: their messages count nothing.
+
+    Args:
+        prices: to be looked at in place of those that are stored.
+    """
+    prices = _stored_prices(arguments) if prices is None else prices
     routed = {
         f"{provider} {rule.channel}"
         for rule in routes(arguments).rules
@@ -156,13 +167,14 @@ def _show(budget: Budget) -> dict[str, Any]:
     return {
         "of": budget.subject,
         "budget": budget.limit.name,
-        "used": _money(budget.used) if is_money else budget.used,
-        "allowed": _money(budget.count) if is_money else budget.count,
+        "used": write_money(budget.used) if is_money else budget.used,
+        "allowed": write_money(budget.count) if is_money else budget.count,
         "percent": budget.percent,
     }
 
 
-def _money(units: int) -> str:
+def write_money(units: int) -> str:
+    """An amount as people write it."""
     whole, part = divmod(units, UNITS_OF_MONEY)
     return f"{whole}.{part:04d}"
 

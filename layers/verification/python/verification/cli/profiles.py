@@ -16,6 +16,7 @@ from ..errors import InvalidFields
 from ..storage import table
 from ..storage.directory import write_words
 from .shared import (
+    CLIENTS,
     Changes,
     CommandError,
     Commands,
@@ -177,7 +178,7 @@ def _split(text: str, such_as: str) -> tuple[str, str]:
 
 
 def add_commands(commands: Commands) -> None:
-    parser = commands.add("profile", change_profile)
+    parser = commands.below("clients", CLIENTS).add("profile", change_profile)
     parser.add_argument("client")
     _add_sets(parser)
     _add_by_country(parser, "sender", _sender_for, "of its SMS there, such as EE=Acme")

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import phonenumbers
+from botocore.config import Config
 
 from ..api.destinations import parse_destination
 from ..domain.routes import Routes
@@ -18,8 +19,14 @@ from ..storage import table
 from ..storage.directory import ClientRecord, read_client
 from ..storage.secrets import StoredIdentityKey
 from ..storage.writes import Writer
+from ..valueclass import valueclass
+from .output import View, progress
 
 DEFAULT_STACK = "serverless-verify"
+CLIENTS = "Programs that may call, and their policies."  # what stands below `clients`
+
+# Seconds. A function that is invoked may take 15.
+_PATIENCE = Config(connect_timeout=5, read_timeout=30, retries={"total_max_attempts": 3})
 
 
 class CommandError(Exception):
@@ -35,25 +42,35 @@ class Commands:
 
     def __init__(self, parser: argparse.ArgumentParser, metavar: str = "COMMAND") -> None:
         self._parsers = parser.add_subparsers(required=True, metavar=metavar)
+        self._below: dict[str, Commands] = {}
 
     def add(
-        self, name: str, command: Callable[..., Any], *, has_table: bool = True
+        self,
+        name: str,
+        command: Callable[..., Any],
+        *,
+        has_table: bool = True,
+        view: View | None = None,
     ) -> argparse.ArgumentParser:
         """Add a command; its docstring is its help.
 
         Args:
             has_table: whether it does with one table of the stack, which may be named then.
+            view: how people see its answer; None: as any other.
         """
         added: argparse.ArgumentParser = self._parsers.add_parser(name, help=command.__doc__)
         added.add_argument("--stack", default=DEFAULT_STACK, help="the deployed stack")
         if has_table:
             added.add_argument("--table", help="the table itself, instead of --stack")
-        added.set_defaults(command=command)
+        added.add_argument("--json", action="store_true", help="print JSON, for programs")
+        added.set_defaults(command=command, view=view)
         return added
 
     def below(self, word: str, about: str) -> "Commands":
-        """Those that stand below a word."""
-        return Commands(self._parsers.add_parser(word, help=about), "ACTION")
+        """Those that stand below a word; several rooms may add to them."""
+        if word not in self._below:
+            self._below[word] = Commands(self._parsers.add_parser(word, help=about), "ACTION")
+        return self._below[word]
 
 
 # ------------------------------------------------------------------------------------- The stack
@@ -61,8 +78,12 @@ class Commands:
 
 def stack(arguments: argparse.Namespace) -> Any:
     """The stack, as CloudFormation describes it."""
-    stacks = aws("cloudformation").describe_stacks(StackName=arguments.stack)["Stacks"]
-    return stacks[0]
+    return stack_answer(arguments)["Stacks"][0]
+
+
+def stack_answer(arguments: argparse.Namespace) -> Any:
+    """CloudFormation's whole answer about the stack."""
+    return aws("cloudformation").describe_stacks(StackName=arguments.stack)
 
 
 def output(arguments: argparse.Namespace, name: str) -> str:
@@ -96,6 +117,32 @@ def routes(arguments: argparse.Namespace) -> Routes:
     return Settings({"ROUTES": found}).routes
 
 
+@valueclass
+class Resource:
+    """One of the stack's.
+
+    Args:
+        name: in the template.
+        physical: what AWS calls it.
+        kind: such as AWS::Lambda::Function.
+    """
+
+    name: str
+    physical: str
+    kind: str
+
+
+def resources(arguments: argparse.Namespace, kind: str) -> list[Resource]:
+    """Those of the stack that are of one kind."""
+    listing = aws("cloudformation").get_paginator("list_stack_resources")
+    return [
+        Resource(one["LogicalResourceId"], one.get("PhysicalResourceId", ""), kind)
+        for page in listing.paginate(StackName=arguments.stack)
+        for one in page["StackResourceSummaries"]
+        if one["ResourceType"] == kind
+    ]
+
+
 def directory(arguments: argparse.Namespace) -> str:
     """The name of the stack's directory table."""
     return output(arguments, "DirectoryTableName")
@@ -120,7 +167,7 @@ def aws(service: Any) -> Any:  # boto3's stubs know services by literal names
     if not boto3.session.Session().region_name:
         raise CommandError("Say which region: set AWS_DEFAULT_REGION.")
     try:
-        return boto3.client(service)
+        return boto3.client(service, config=_PATIENCE)
     except ValueError as error:  # botocore's, of AWS_ENDPOINT_URL
         raise CommandError(str(error)) from None
 
@@ -136,7 +183,10 @@ def secrets_manager() -> Any:
 def scan(name: str) -> Iterator[table.Item]:
     """All items of a table."""
     pages = dynamodb().get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
-    return (item for page in pages for item in page["Items"])
+    with progress("Reading the table") as done:
+        for number, item in enumerate((item for page in pages for item in page["Items"]), 1):
+            done(number)
+            yield item
 
 
 def now() -> int:

@@ -1,7 +1,7 @@
 """A provider that sends nothing: messages stay in the table, for an operator to read.
 
 Only in a stack with the parameter `SandboxEnabled`. Whoever may read the table reads the codes;
-`python -m verification.cli sandbox` prints them.
+`verifyctl sandbox` prints them.
 """
 
 import uuid

@@ -1,7 +1,7 @@
 """What messages cost, from the directory table, remembered for a minute.
 
 One item holds them all: an attribute for each provider, channel and country, `sns sms EE`, or `*`
-for the countries that are not named. `verification.cli prices put` writes it.
+for the countries that are not named. `verifyctl prices put` writes it.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -6,6 +6,7 @@ which one new verifications use: `{"newest": "b", "a": "…", "b": "…"}`. The 
 read again sooner: new credentials work at once, other settings within MAX_AGE_SECONDS.
 """
 
+import functools
 import json
 import re
 from collections.abc import Callable
@@ -90,8 +91,9 @@ class StoredCodeKeys:
     """
 
     def __init__(self, client: Any, secret_id: str, clock: Callable[[], int]) -> None:
-        self._secret_id = secret_id
-        self._keys = _Remembered(client, secret_id, clock, self._parse)
+        self._keys = _Remembered(
+            client, secret_id, clock, functools.partial(parse_code_keys, secret_id)
+        )
 
     def newest(self) -> tuple[str, bytes]:
         """The key for new verifications.
@@ -113,15 +115,6 @@ class StoredCodeKeys:
         if kid not in keys:
             _, keys = self._keys(LOOK_AGAIN_SECONDS)
         return keys.get(kid)
-
-    def _parse(self, values: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
-        newest, kids = values.get("newest"), values.keys() - {"newest"}
-        if not all(map(_KID.fullmatch, kids)) or not isinstance(newest, str) or newest not in kids:
-            raise ConfigurationError(
-                f"The secret {self._secret_id} must hold keys under one-character ids (a-z, 0-9) "
-                'and "newest", the id of one of them.'
-            )
-        return newest, {kid: _key(self._secret_id, values, kid) for kid in kids}
 
 
 class StoredIdentityKey:
@@ -189,6 +182,25 @@ def _read(client: Any, secret_id: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise ConfigurationError(f"The secret {secret_id} must be a JSON object.")
     return values
+
+
+def parse_code_keys(secret_id: str, values: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
+    """The id of the newest code key, and all keys by their ids.
+
+    Args:
+        secret_id: for the words of an error.
+        values: the secret's object.
+
+    Raises:
+        ConfigurationError: it has not the form it should have.
+    """
+    newest, kids = values.get("newest"), values.keys() - {"newest"}
+    if not all(map(_KID.fullmatch, kids)) or not isinstance(newest, str) or newest not in kids:
+        raise ConfigurationError(
+            f"The secret {secret_id} must hold keys under one-character ids (a-z, 0-9) "
+            'and "newest", the id of one of them.'
+        )
+    return newest, {kid: _key(secret_id, values, kid) for kid in kids}
 
 
 def _key(secret_id: str, values: dict[str, Any], name: str) -> bytes:

@@ -1,0 +1,100 @@
+"""What a check is given, and what it finds."""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from ...settings import Settings
+from ...valueclass import valueclass
+from ..shared import Resource, aws, parameters, resources, stack
+
+
+class Severity(StrEnum):
+    """How much it matters."""
+
+    PROBLEM = "problem"  # something does not work, or nobody would hear of it
+    WARNING = "warning"  # it works, and may cost or hurt
+    UNKNOWN = "unknown"  # it could not be looked at: never taken for fine
+
+
+@valueclass
+class Finding:
+    """One thing that somebody should look at.
+
+    Args:
+        what: what is the matter.
+        do: what to do about it: a command, or where it is told.
+    """
+
+    severity: Severity
+    what: str
+    do: str
+
+
+def problem(what: str, do: str) -> Finding:
+    return Finding(Severity.PROBLEM, what, do)
+
+
+def warning(what: str, do: str) -> Finding:
+    return Finding(Severity.WARNING, what, do)
+
+
+type Check = Callable[[Examined], Iterator[Finding]]
+
+
+class Examined:
+    """A deployed stack, as far as somebody has asked for it; nothing here changes it.
+
+    Args:
+        arguments: of the command line.
+        now: epoch milliseconds.
+    """
+
+    def __init__(self, arguments: argparse.Namespace, now: int) -> None:
+        self.arguments = arguments
+        self.now = now
+        self._clients: dict[str, Any] = {}
+
+    def aws(self, service: str) -> Any:
+        """A client of a service; one for all checks."""
+        if service not in self._clients:
+            self._clients[service] = aws(service)
+        return self._clients[service]
+
+    @cached_property
+    def stack(self) -> Any:
+        """As CloudFormation describes it."""
+        return stack(self.arguments)
+
+    @cached_property
+    def parameters(self) -> Mapping[str, str]:
+        return parameters(self.arguments)
+
+    @cached_property
+    def outputs(self) -> Mapping[str, str]:
+        return {o["OutputKey"]: o["OutputValue"] for o in self.stack.get("Outputs", [])}
+
+    def resources(self, kind: str) -> list[Resource]:
+        """Those of one kind, such as AWS::SQS::Queue."""
+        return resources(self.arguments, kind)
+
+    @cached_property
+    def functions(self) -> Mapping[str, Any]:
+        """The configuration of each function, by its name in the template."""
+        client = self.aws("lambda")
+        return {
+            one.name: client.get_function_configuration(FunctionName=one.physical)
+            for one in self.resources("AWS::Lambda::Function")
+        }
+
+    def settings(self, function: str) -> Settings:
+        """The environment of a function, by its name in the template."""
+        configuration = self.functions.get(function, {})
+        return Settings(configuration.get("Environment", {}).get("Variables", {}))
+
+    @cached_property
+    def providers(self) -> frozenset[str]:
+        """Those that the routes name."""
+        return Settings({"ROUTES": self.parameters["Routes"]}).routes.names

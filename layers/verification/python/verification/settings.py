@@ -144,6 +144,12 @@ class Settings:
             raise ConfigurationError("PUBLIC_URL must be an http or https URL without a query.")
         return url and url.rstrip("/")
 
+    @property
+    def page_url(self) -> str | None:
+        """Where people find pages: as `public_url`, else on the stack's own host name."""
+        domain = self.optional("DOMAIN_NAME")
+        return self.public_url or (domain and f"https://{domain}")
+
     def _words(self, variable: str, fits: Callable[[str], bool], wanted: str) -> frozenset[str]:
         words = frozenset((self.optional(variable) or "").split())
         if wrong := sorted(word for word in words if not fits(word)):

@@ -146,6 +146,11 @@ class Stack:
             random=os.urandom,
         )
 
+    @property
+    def public_url(self) -> str | None:
+        """Where people find pages; None: where the request came in."""
+        return self._settings.page_url
+
     def verify(self) -> Verify:
         return Verify(
             verifications=self._verifications,
@@ -180,7 +185,7 @@ class Stack:
         return VerifyAndTrust(self.verify(), self.trusted_devices(), self.telemetry)
 
     def lookup(self) -> Lookup:
-        return Lookup(self._verifications, self._identity_key, clock)
+        return Lookup(self._verifications, self._identity_key, clock, os.urandom)
 
     def delete(self) -> Delete:
         return Delete(self._verifications, self._verifier, self.telemetry)
@@ -208,6 +213,22 @@ class Stack:
             telemetry=self.telemetry,
             clock=clock,
         )
+
+    def page_handler(self) -> Callable[[Any, LambdaContext], Any]:
+        """The answers of the pages on which people type their codes."""
+        from .api.pages.handler import make_page_handler
+        from .operations.page import HostedPage
+
+        page = HostedPage(
+            verifications=self._verifications,
+            clients=self._directory,
+            verify=self.verify(),
+            resend=self.resend(),
+            route=self._sender.route,
+            identity_key=self._identity_key,
+            clock=clock,
+        )
+        return make_page_handler(page, self.telemetry, os.urandom)
 
     def take_report(self) -> "TakeReport":
         from .operations.report import TakeReport

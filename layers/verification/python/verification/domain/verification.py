@@ -147,6 +147,7 @@ class Details:
     subject: str | None = None
     webotp_domain: str | None = None
     android_hash: str | None = None
+    return_url: str | None = None  # of its page, if it has one; in its one spelling
 
 
 DETAIL_NAMES = tuple(detail.name for detail in fields(Details))
@@ -240,6 +241,15 @@ class Verification:
     @property
     def attempts_left(self) -> int:
         return self.max_attempts - self.attempts
+
+
+class PageResult(StrEnum):
+    """What there is to say of a result that a page has handed out."""
+
+    CONFIRMED = "confirmed"  # the first time that anybody asks, and no other
+    USED = "used"
+    EXPIRED = "expired"
+    INVALID = "invalid"  # not of this verification, or made up
 
 
 @valueclass

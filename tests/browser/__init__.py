@@ -1,1 +1,1 @@
-"""The page in a real browser: Debian's chromium, driven by Playwright, before the deployed stack."""
+"""The page of the deployed stack in a real browser: Debian's chromium, driven by Playwright."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # has none
 from playwright.sync_api import Page, Response, expect
 
 from tests.browser.shop import Shop
@@ -65,7 +65,7 @@ class Person:
 
     def came_back(self, tab: Page | None = None) -> None:
         """Wait for the shop, whose server says that it is true."""
-        expect((tab or self.page)).to_have_url(
+        expect(tab or self.page).to_have_url(
             re.compile(f"^{re.escape(self._shop.url)}/back.order=7&verification={self.id}&result=")
         )
         self.is_told("confirmed", tab)
@@ -97,6 +97,6 @@ class Person:
         )
 
     def _listen(self, page: Page) -> None:
-        page.on("response", self.answers.append)
+        page.on("response", lambda answer: self.answers.append(answer))
         page.on("pageerror", lambda error: self.said.append(str(error)))
         page.on("console", lambda line: self.said.append(line.text))

@@ -28,6 +28,7 @@ from verification.domain.verification import (
     Channel,
     Delivery,
     Outcome,
+    PageResult,
     Reason,
     Record,
     Send,
@@ -44,6 +45,8 @@ from tests.docs.sources import (
     EMAIL_ID,
     ERRORS,
     ID,
+    IP,
+    PAGE,
     PROBLEM,
     SERVICE,
     USER,
@@ -68,6 +71,7 @@ from tests.fakes.samples import make_verification
 
 FORM = "application/x-www-form-urlencoded"
 REPORTS = "/v1/reports/{provider}/{token}"
+PAGES = "/v1/pages/{token}"
 
 
 def gateway_codes() -> set[str]:
@@ -109,7 +113,7 @@ def test_every_error_of_the_native_api_is_a_problem() -> None:
     kinds = {
         kind
         for _, _, operation in operations()
-        if not {*VENDORS} & {*operation["tags"]}
+        if not {*VENDORS, "pages"} & {*operation["tags"]}
         for status, response in operation["responses"].items()
         if int(status) >= 400
         for kind in resolved(response)["content"]
@@ -161,9 +165,15 @@ def test_allow_names_the_methods_that_are_written() -> None:
     assert allowed == written
 
 
-def test_only_health_and_reports_are_open() -> None:
+def test_only_health_pages_and_reports_are_open() -> None:
     open_ones = [(method, path) for method, path, o in operations() if o.get("security") == []]
-    assert open_ones == [("GET", "/v1/health"), ("GET", REPORTS), ("POST", REPORTS)]
+    assert open_ones == [
+        ("GET", PAGES),
+        ("POST", PAGES),
+        ("GET", "/v1/health"),
+        ("GET", REPORTS),
+        ("POST", REPORTS),
+    ]
 
 
 def test_reports_have_an_api_of_their_own() -> None:
@@ -286,6 +296,7 @@ def requests_written() -> Iterator[tuple[str, str, str, Any]]:
                 yield method, path, kind, example["value"]
 
 
+CONTEXT = {"identity": {"sourceIp": IP}, "domainName": "verify.example.com"}
 SECRET = "not-a-real-secret-0000000000000000000000000"
 HEADERS = {  # by security scheme
     "bearer": {"Authorization": f"Bearer shop-k3q7m2xa.{SECRET}"},
@@ -316,9 +327,15 @@ def event_of(method: str, path: str, kind: str, fields: dict[str, Any]) -> dict[
         path,
         body if kind else None,
         headers | ({"Content-Type": kind} if kind else {}),
+        requestContext=CONTEXT | {"path": path},
         queryStringParameters=query or None,
         multiValueQueryStringParameters={n: [v] for n, v in query.items()} or None,
-        pathParameters={"id": IDS.get(path, ID), "service": SERVICE, "user": USER},
+        pathParameters={
+            "id": IDS.get(path, ID),
+            "service": SERVICE,
+            "user": USER,
+            "token": PAGE,
+        },
     )
 
 
@@ -329,7 +346,7 @@ def test_what_is_shown_is_taken_and_answered_as_it_is_written(
     route = f"{method} {path}"
     (function,) = (name for name, routes in api_events().items() if route in routes)
     answer = run(function, event_of(method, path, kind, fields))
-    assert answer["statusCode"] < 300, answer["body"]
+    assert answer["statusCode"] < 400, answer["body"]
     assert not answer["body"].startswith(("ERROR", "FAILED"))
     check_answer(route, answer)
 
@@ -426,6 +443,7 @@ def test_examples_of_errors_say_what_the_code_says() -> None:
         ("Outcome", list(Outcome)),
         ("Reason", [*Reason, None]),
         ("Suspicion", list(Suspicion)),
+        ("PageResult", list(PageResult)),
         ("Limit", list(LimitName)),
     ],
 )

@@ -55,7 +55,7 @@ class Visitor:
     @property
     def form(self) -> str:
         """What tells the forms of the page that was seen last from others."""
-        return re.findall('name="form" value="([a-z2-7]+)"', self.html)[0]
+        return str(re.findall('name="form" value="([a-z2-7]+)"', self.html)[0])
 
     @property
     def actions(self) -> list[str]:

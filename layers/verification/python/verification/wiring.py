@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .operations.auth import CheckAuth, StartAuth
     from .operations.charging import Charging
     from .operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
+    from .operations.page import HostedPage
     from .operations.ports import Checker
     from .operations.report import TakeReport
     from .operations.resend import LookAfter, Resend
@@ -214,12 +215,10 @@ class Stack:
             clock=clock,
         )
 
-    def page_handler(self) -> Callable[[Any, LambdaContext], Any]:
-        """The answers of the pages on which people type their codes."""
-        from .api.pages.handler import make_page_handler
+    def hosted_page(self) -> "HostedPage":
         from .operations.page import HostedPage
 
-        page = HostedPage(
+        return HostedPage(
             verifications=self._verifications,
             clients=self._directory,
             verify=self.verify(),
@@ -228,7 +227,12 @@ class Stack:
             identity_key=self._identity_key,
             clock=clock,
         )
-        return make_page_handler(page, self.telemetry, os.urandom)
+
+    def page_handler(self) -> Callable[[Any, LambdaContext], Any]:
+        """A function's answer to people who type their codes."""
+        from .api.pages.handler import make_page_handler
+
+        return make_page_handler(self.hosted_page(), self.telemetry, os.urandom)
 
     def take_report(self) -> "TakeReport":
         from .operations.report import TakeReport

@@ -60,9 +60,11 @@ def _handler(shop: Shop) -> type[BaseHTTPRequestHandler]:
                 return
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             shop.visits.append(query)
-            html = (
-                f'<!DOCTYPE html><html lang="en"><title>Shop</title><h1>{shop.result(query)}</h1>'
+            # With an icon of its own: else browsers ask for one.
+            head = (
+                '<!DOCTYPE html><html lang="en"><title>Shop</title><link rel="icon" href="data:,">'
             )
+            html = f"{head}<h1>{shop.result(query)}</h1>"
             self.send_response(200)
             self.send_header("Content-Type", "text/html; charset=utf-8")
             self.send_header("Content-Length", str(len(html)))

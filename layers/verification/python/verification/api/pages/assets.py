@@ -13,7 +13,8 @@ STYLE = """
 @media(prefers-color-scheme:dark){:root{--ink:#e6e6ea;--soft:#b4b4be;--paper:#16161a;--edge:#8f8f9a;
 --main:#a8c7fa;--on:#062e6f;--bad:#f2b8b5;--good:#8fd19e}}
 *{box-sizing:border-box}
-body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif}
+body{margin:0;background:var(--paper);color:var(--ink);font:1rem/1.5 system-ui,sans-serif;
+overflow-wrap:anywhere}
 main{max-width:26rem;margin:0 auto;padding:1.5rem 1rem 2rem}
 h1{font-size:1.5rem;line-height:1.25;margin:.25rem 0 1rem}
 p{margin:0 0 1rem}
@@ -34,7 +35,8 @@ button:disabled{color:var(--soft);border-color:var(--edge);cursor:default}
 :focus-visible{outline:.1875rem solid var(--ink);outline-offset:.125rem}
 """
 
-# WebOTP: https://wicg.github.io/web-otp/. A page that the browser kept may show what is over.
+# WebOTP: https://wicg.github.io/web-otp/. A page that the browser kept may show what is over, and
+# a field that it filled in again holds a code that was wrong.
 SCRIPT = """
 (function(){
 'use strict';
@@ -44,7 +46,9 @@ function digits(){return code.value.replace(/[^\\p{Nd}]/gu,'')}
 function submit(){if(!sent){form.requestSubmit()}}
 function left(e){return Math.max(0,e.dataset.seconds-Math.floor((Date.now()-began)/1000))}
 function show(e,s){e.textContent=Math.floor(s/60)+':'+('0'+s%60).slice(-2)}
-addEventListener('pageshow',function(e){if(e.persisted){location.reload()}});
+function again(){return performance.getEntriesByType('navigation')[0].type!=='navigate'}
+addEventListener('pageshow',function(e){if(e.persisted){location.reload()}
+else if(code&&again()){code.value=''}});
 if(!form){return}
 form.addEventListener('submit',function(e){if(sent){e.preventDefault()}else{sent=true;otp&&otp.abort()}});
 code.addEventListener('input',function(){if(digits().length===+code.dataset.length){submit()}});
@@ -53,14 +57,14 @@ otp=new AbortController();
 navigator.credentials.get({otp:{transport:['sms']},signal:otp.signal}).then(function(c){
 if(c&&c.code){code.value=c.code;submit()}}).catch(function(){});
 }
-var until=d.getElementById('until'),again=wait&&wait.querySelector('[data-seconds]'),
+var until=d.getElementById('until'),rest=wait&&wait.querySelector('[data-seconds]'),
 buttons=d.querySelectorAll('.again');
 function tick(){
 var s=left(until);show(until,s);
 if(!s&&!sent){sent=true;location.replace(location.pathname);return}
-if(again){s=left(again);show(again,s);
+if(rest){s=left(rest);show(rest,s);
 buttons.forEach(function(b){b.disabled=s>0});
-if(!s){wait.hidden=true;live.textContent=buttons[0].textContent;again=null}}
+if(!s){wait.hidden=true;live.textContent=buttons[0].textContent;rest=null}}
 setTimeout(tick,500);
 }
 tick();

@@ -164,7 +164,8 @@ def page_of(place: Place, stack: Stack) -> tuple[str, str, str]:
 def test_of_100_uses_of_a_result_at_once_one_is_confirmed(place: Place, figure: Figure) -> None:
     stack = place.stack()
     verification_id, token, code = page_of(place, stack)
-    guessed = stack.hosted_page().guess(token, code, "form", remaining)
+    page = stack.hosted_page()
+    guessed = page.guess(page.open(token), code, "form", remaining)
     assert guessed.return_url
     result = guessed.return_url.rpartition("=")[2]
     lookup = stack.lookup()
@@ -179,13 +180,14 @@ def test_one_form_sent_100_times_at_once_is_one_guess(place: Place) -> None:
     stack = place.stack()
     verification_id, token, code = page_of(place, stack)
     page = stack.hosted_page()
+    opened = page.open(token)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        guess = partial(page.guess, token, wrong(code), "a form", remaining)
+        guess = partial(page.guess, opened, wrong(code), "a form", remaining)
         guessed = list(pool.map(lambda _: guess(), range(100)))
     assert {one.reason for one in guessed} == {Reason.INCORRECT}
     record = stack.lookup().one(CLIENT.id, verification_id)
     assert record.verification.attempts == 1
     with ThreadPoolExecutor(PARALLEL) as pool:
-        right = partial(page.guess, token, code, "a form", remaining)
+        right = partial(page.guess, opened, code, "a form", remaining)
         urls = {one.return_url for one in pool.map(lambda _: right(), range(100))}
     assert len(urls) == 1 and None not in urls

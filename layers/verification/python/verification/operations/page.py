@@ -22,6 +22,14 @@ from .verify import Verify, VerifyCommand
 
 
 @valueclass
+class Opened:
+    """A page that somebody has the address of: its verification, and on whose behalf they act."""
+
+    record: Record
+    client: Client
+
+
+@valueclass
 class View:
     """What there is to see.
 
@@ -66,15 +74,35 @@ class HostedPage:
     identity_key: IdentityKey
     clock: Clock
 
-    def see(self, token: str) -> View:
-        """What the page of this token shows.
+    def open(self, token: str) -> Opened:
+        """Find the page that an address shows the token of.
 
         Raises:
             NotFound: there is none (any more).
             TemporarilyUnavailable: the table is out of reach.
         """
-        record, _ = self._find(token)
-        verification, now = record.verification, self.clock()
+        shown = parse_page_token(token)
+        if shown is None:
+            raise NotFound
+        right = page_mac(self.identity_key(), str(shown.id), shown.began)
+        if not hmac.compare_digest(right, shown.mac):
+            raise NotFound
+        record = self.verifications.read(shown.id.token)
+        if record is None:
+            raise NotFound
+        verification = record.verification
+        is_it = (verification.id, verification.created_at) == (shown.id, shown.began)
+        if not is_it or verification.expires_at <= self.clock() // 1000:
+            raise NotFound
+        try:
+            return Opened(record, self.clients.trusted(verification.client_id))
+        except Unauthorized:  # it was shut out
+            raise NotFound from None
+
+    def view(self, opened: Opened) -> View:
+        """What the page shows."""
+        record, now = opened.record, self.clock()
+        verification = record.verification
         status = verification.status_at(now)
         is_open = status == Status.PENDING and verification.sends < verification.max_sends
         until = verification.sent_at + RESEND_INTERVAL * 1000
@@ -88,7 +116,7 @@ class HostedPage:
             return_url=url and returning(url, str(verification.id)),
         )
 
-    def guess(self, token: str, code: str, form: str, remaining: Remaining) -> Guessed:
+    def guess(self, opened: Opened, code: str, form: str, remaining: Remaining) -> Guessed:
         """Count and judge a guess; once, however often its form is sent.
 
         Args:
@@ -96,51 +124,29 @@ class HostedPage:
             form: what tells the form from every other; unpredictable.
 
         Raises:
-            NotFound: there is no such page (any more).
+            NotFound: it is gone just now.
             VerifierUnavailable: counted, but the provider that made the code has no answer.
             TemporarilyUnavailable: not judged; it may have been counted.
         """
-        record, client = self._find(token)
-        verification_id = str(record.verification.id)
+        verification_id = str(opened.record.verification.id)
         # With the code: a form that the browser kept may come again with another one.
         key = keyed_hash(self.identity_key(), "page guess", form, code).hex()
-        command = VerifyCommand(client.id, verification_id, code, idempotency_key=key)
+        command = VerifyCommand(opened.client.id, verification_id, code, idempotency_key=key)
         verification, verdict = self.verify(command, remaining)
-        url = record.details.return_url
+        url = opened.record.details.return_url
         if not verdict.valid or url is None:
             return Guessed(None, verdict.reason)
-        result = self._result(verification)
-        return Guessed(returning(url, verification_id, result), None)
+        return Guessed(returning(url, verification_id, self._result(verification)), None)
 
-    def send_again(self, token: str, remaining: Remaining, *, call: bool) -> None:
+    def send_again(self, opened: Opened, remaining: Remaining, *, call: bool) -> None:
         """Send the code once more, as the first time or by a call.
 
         Raises:
-            NotFound: there is no such page (any more).
             ServiceError: as Resend.
         """
-        record, client = self._find(token)
+        record = opened.record
         channel = Channel.VOICE if call else _first_channel(record)
-        self.resend(client, str(record.verification.id), channel, remaining)
-
-    def _find(self, text: str) -> tuple[Record, Client]:
-        token = parse_page_token(text)
-        if token is None:
-            raise NotFound
-        right = page_mac(self.identity_key(), str(token.id), token.began)
-        if not hmac.compare_digest(right, token.mac):
-            raise NotFound
-        record = self.verifications.read(token.id.token)
-        if record is None:
-            raise NotFound
-        verification = record.verification
-        is_it = (verification.id, verification.created_at) == (token.id, token.began)
-        if not is_it or verification.expires_at <= self.clock() // 1000:
-            raise NotFound
-        try:
-            return record, self.clients.trusted(verification.client_id)
-        except Unauthorized:  # it was shut out
-            raise NotFound from None
+        self.resend(opened.client, str(record.verification.id), channel, remaining)
 
     def _can_call(self, record: Record) -> bool:
         seen = record.verification

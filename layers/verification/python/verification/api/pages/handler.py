@@ -14,7 +14,7 @@ from ...domain.identifiers import make_token
 from ...domain.return_urls import origin_of
 from ...domain.verification import Reason
 from ...errors import InternalError, InvalidRequest, NotFound, ResendTooEarly, ServiceError
-from ...operations.page import HostedPage, View
+from ...operations.page import HostedPage, Opened, View
 from ...operations.ports import Random, Remaining
 from ...telemetry import Telemetry
 from ..body import read_form
@@ -47,17 +47,21 @@ def make_page_handler(
             refusal = InvalidRequest("This function takes no direct invokes.")
             return {"error": problem(refusal, context.aws_request_id).body}
         answers, accepted = Pages(page, random), _accepted(event)
-        client_id, code = "", "ok"
+        client_id, error = "", None
         try:
-            client_id, code, answer = answers(event, context.get_remaining_time_in_millis)
-        except NotFound as error:
-            code, answer = error.code, _html(404, draw_nothing(accepted))
-        except ServiceError as error:
-            code, answer = error.code, _html(503, draw_fault(accepted))
+            opened = page.open(path_of(event).get("token", ""))
+            client_id = opened.client.id
+            error, answer = answers(opened, event, context.get_remaining_time_in_millis)
+        except NotFound as refusal:
+            error, answer = refusal, _html(404, draw_nothing(accepted))
+        except ServiceError as refusal:
+            error, answer = refusal, _html(503, draw_fault(accepted))
         except Exception as crash:  # the last line of defence: API Gateway would show its words
             telemetry.crashed("request_crashed", crash)
-            code, answer = InternalError.code, _html(500, draw_fault(accepted))
-        telemetry.answered("page", client_id, answer.status, code)
+            error, answer = InternalError(), _html(500, draw_fault(accepted))
+        if error and error.limit:
+            telemetry.limited(error.limit)
+        telemetry.answered("page", client_id, answer.status, error.code if error else "ok")
         return over_http(answer)
 
     return handle
@@ -74,52 +78,51 @@ class Pages:
         self._page = page
         self._random = random
 
-    def __call__(self, event: Mapping[str, Any], remaining: Remaining) -> tuple[str, str, Answer]:
-        """Answer a request.
-
-        Returns:
-            The client's id, for the log, what went wrong or `ok`, and the answer.
+    def __call__(
+        self, opened: Opened, event: Mapping[str, Any], remaining: Remaining
+    ) -> tuple[ServiceError | None, Answer]:
+        """Answer a request, and say what went wrong.
 
         Raises:
-            NotFound: there is no such page (any more).
-            TemporarilyUnavailable: the table is out of reach.
+            NotFound: the page is gone just now.
         """
-        token = path_of(event).get("token", "")
-        view = self._page.see(token)
-        client_id, code = view.verification.client_id, "ok"
         if event["httpMethod"] != "POST":
-            return client_id, code, self._show(view, event)
+            return None, self._show(self._page.view(opened), event)
         try:
-            return client_id, code, self._do(token, view, event, remaining)
+            return None, self._do(opened, event, remaining)
         except NotFound:
             raise
         except ResendTooEarly as error:  # the page says how long to wait
-            return client_id, error.code, _back()
+            return error, _back()
         except ServiceError as error:
-            return client_id, error.code, _back("fault")
+            return error, _back("fault")
 
     def _show(self, view: View, event: Mapping[str, Any]) -> Answer:
         notice = (event.get("queryStringParameters") or {}).get("e", "")
         html = draw(view, notice, make_token(self._random(16)), _accepted(event))
         return _html(200, html, origin_of(view.return_url) if view.return_url else "")
 
-    def _do(self, token: str, view: View, event: Mapping[str, Any], remaining: Remaining) -> Answer:
+    def _do(self, opened: Opened, event: Mapping[str, Any], remaining: Remaining) -> Answer:
         if _is_foreign(event):
             return _back()
         fields = read_form(event, headers_of(event).get("content-type"))
         action = fields.get("action")
         if action == "verify":
-            code = read_typed(fields.get("code", ""), view.verification.code_length)
-            if code is None:
-                return _back("digits")
-            guessed = self._page.guess(token, code, fields.get("form", ""), remaining)
-            if guessed.return_url:
-                return Answer(303, "", _HEADERS | {"Location": guessed.return_url})
-            return _back("wrong" if guessed.reason == Reason.INCORRECT else "")
+            return self._guess(opened, fields, remaining)
         if action in ("resend", "call"):
-            self._page.send_again(token, remaining, call=action == "call")
+            self._page.send_again(opened, remaining, call=action == "call")
             return _back("calling" if action == "call" else "resent")
         return _back()
+
+    def _guess(self, opened: Opened, fields: Mapping[str, str], remaining: Remaining) -> Answer:
+        length = opened.record.verification.code_length
+        code = read_typed(fields.get("code", ""), length)
+        if code is None:
+            return _back("digits")
+        guessed = self._page.guess(opened, code, fields.get("form", ""), remaining)
+        if guessed.return_url:
+            return Answer(303, "", _HEADERS | {"Location": guessed.return_url})
+        return _back("wrong" if guessed.reason == Reason.INCORRECT else "")
 
 
 def read_typed(typed: str, length: int) -> str | None:

@@ -22,13 +22,13 @@ from verification.api.native.views import show, show_verdict
 from verification.api.reports.handler import make_reports_handler
 from verification.domain.guard import Suspicion
 from verification.domain.limits import LimitName
+from verification.domain.pages import PageResult
 from verification.domain.policy import Scope
 from verification.domain.report import Report
 from verification.domain.verification import (
     Channel,
     Delivery,
     Outcome,
-    PageResult,
     Reason,
     Record,
     Send,

@@ -10,7 +10,6 @@ _ID = re.compile(f"[a-z0-9]{TOKEN}")
 _REPORT_TOKEN = re.compile(
     f"(?P<id>{_ID.pattern})-(?P<number>[0-9]{{1,3}})-(?P<began>[0-9]{{1,14}})-(?P<mac>{TOKEN})"
 )
-_PAGE_TOKEN = re.compile(f"(?P<id>{_ID.pattern})-(?P<began>[0-9]{{1,14}})-(?P<mac>{TOKEN})")
 
 
 @valueclass
@@ -71,37 +70,11 @@ def parse_report_token(text: str) -> ReportToken | None:
     if not match:
         return None
     verification_id = VerificationId(match["id"][0], match["id"][1:])
-    mac = _read_token(match["mac"])
+    mac = read_token(match["mac"])
     token = ReportToken(verification_id, int(match["number"]), int(match["began"]), mac)
     return token if str(token) == text else None  # one spelling each: Base32 has spare bits
 
 
-@valueclass
-class PageToken:
-    """What the address of a page must show: of which verification it is, and that we made it.
-
-    Args:
-        began: the verification's `created_at`: an id may be used again, after its end.
-        mac: 16 bytes.
-    """
-
-    id: VerificationId
-    began: int
-    mac: bytes
-
-    def __str__(self) -> str:
-        return f"{self.id}-{self.began}-{make_token(self.mac)}"
-
-
-def parse_page_token(text: str) -> PageToken | None:
-    """Read a page token; None when it cannot be one."""
-    match = _PAGE_TOKEN.fullmatch(text)
-    if not match:
-        return None
-    verification_id = VerificationId(match["id"][0], match["id"][1:])
-    token = PageToken(verification_id, int(match["began"]), _read_token(match["mac"]))
-    return token if str(token) == text else None
-
-
-def _read_token(text: str) -> bytes:
+def read_token(text: str) -> bytes:
+    """The 16 bytes of a token; of its spare bits nothing is said."""
     return base64.b32decode(text.upper() + "======")

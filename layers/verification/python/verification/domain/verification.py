@@ -243,15 +243,6 @@ class Verification:
         return self.max_attempts - self.attempts
 
 
-class PageResult(StrEnum):
-    """What there is to say of a result that a page has handed out."""
-
-    CONFIRMED = "confirmed"  # the first time that anybody asks, and no other
-    USED = "used"
-    EXPIRED = "expired"
-    INVALID = "invalid"  # not of this verification, or made up
-
-
 @valueclass
 class Record:
     """A verification with what stands beside it."""

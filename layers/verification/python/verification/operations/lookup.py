@@ -1,14 +1,18 @@
 """Lookup: what became of a verification, or of those of one destination."""
 
 import hmac
+from typing import TYPE_CHECKING
 
 from ..domain.codes import HASH_BYTES, hash_destination, keyed_hash, result_mac
 from ..domain.identifiers import make_token, parse_id
 from ..domain.policy import RESULT_SECONDS
-from ..domain.verification import PageResult, Record
+from ..domain.verification import Record
 from ..errors import NotFound
 from ..valueclass import valueclass
 from .ports import Clock, IdentityKey, Page, Random, Verifications
+
+if TYPE_CHECKING:
+    from ..domain.pages import PageResult
 
 
 def find(verifications: Verifications, client_id: str, verification_id: str, now: int) -> Record:
@@ -48,7 +52,7 @@ class Lookup:
         """One verification of the client; see find()."""
         return find(self.verifications, client_id, verification_id, self.clock())
 
-    def use(self, record: Record, result: str, idempotency_key: str | None) -> PageResult:
+    def use(self, record: Record, result: str, idempotency_key: str | None) -> "PageResult":
         """Use the result that the page of a verification handed out; only the first use counts.
 
         Args:
@@ -59,6 +63,9 @@ class Lookup:
         Raises:
             TemporarilyUnavailable: it may have been used; repeat it with its key.
         """
+        # Imported late: most lookups use none.
+        from ..domain.pages import PageResult
+
         verification, guessed_at = record.verification, record.verification.guessed_at or 0
         known = (str(verification.id), verification.created_at, guessed_at)
         right = make_token(result_mac(self.identity_key(), *known))

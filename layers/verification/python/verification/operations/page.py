@@ -10,7 +10,8 @@ import hmac
 
 from ..domain.codes import keyed_hash, page_mac, result_mac
 from ..domain.destination import Destination
-from ..domain.identifiers import make_token, parse_page_token
+from ..domain.identifiers import make_token
+from ..domain.pages import parse_page_token
 from ..domain.policy import RESEND_INTERVAL, Client
 from ..domain.return_urls import returning
 from ..domain.verification import Channel, Reason, Record, Status, Verification

@@ -24,7 +24,7 @@ from ..domain.codes import (
 )
 from ..domain.destination import Destination, TestDestination
 from ..domain.guard import Suspicion, network_of
-from ..domain.identifiers import PageToken, VerificationId, make_token
+from ..domain.identifiers import VerificationId, make_token
 from ..domain.messages import TemplateError, check
 from ..domain.policy import LONG_VALIDITY, Client
 from ..domain.verification import (
@@ -123,7 +123,7 @@ class Started:
 
     record: Record
     replayed: bool
-    page: PageToken | None = None
+    page: str | None = None
 
 
 @valueclass
@@ -330,8 +330,12 @@ class Start:
             )
         page = None
         if record.details.return_url:
-            mac = page_mac(self.identity_key(), str(verification.id), verification.created_at)
-            page = PageToken(verification.id, verification.created_at, mac)
+            # Imported late: most verifications have no page.
+            from ..domain.pages import PageToken
+
+            began = verification.created_at
+            mac = page_mac(self.identity_key(), str(verification.id), began)
+            page = str(PageToken(verification.id, began, mac))
         return Started(record, replayed, page)
 
 

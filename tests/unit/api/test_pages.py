@@ -36,7 +36,8 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **policy: Any) -> None:
         channels = (Channel.SMS, Channel.VOICE, Channel.EMAIL)
-        self.stack = FakeStack(providers=[FakeMessenger("sns", channels=channels)])
+        sends = policy.pop("sends", "1000/10m")
+        self.stack = FakeStack(sends, providers=[FakeMessenger("sns", channels=channels)])
         profile = Profile(policy.pop("brand", "Shop"), return_urls=("https://shop.example/back",))
         self.client = Client("web", profile, **policy)
         self.clients = FakeClients(self.client)
@@ -375,6 +376,16 @@ def test_nothing_is_sent_more_often_than_may_be(world: World) -> None:
     visitor.sends({"action": "resend"})
     assert visitor.location == "?e=fault"
     assert "That did not work. Try again later." in visitor.sees("fault").text
+
+
+def test_a_limit_that_a_page_meets_is_counted_as_any_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = World(monkeypatch, sends="1/1h")
+    visitor = world.visitor()
+    world.stack.clock.advance(30)
+    assert "That did not work. Try again later." in visitor.does("resend").text
+    assert '"Limited"' in capsys.readouterr().out
 
 
 def test_a_page_ends_with_its_verification(world: World) -> None:

@@ -248,7 +248,7 @@ REFUSED: dict[str, list[tuple[str, list[tuple[Any, str]]]]] = {
         (
             "page",
             [
-                ("x", "should be a valid dictionary or instance of PageFields"),
+                ("x", "should be a valid dictionary"),
                 ({}, "Field required"),
                 ({"return_url": ""}, "at least 1 character"),
                 ({"return_url": BACK.ljust(501, "x")}, "at most 500 characters"),

@@ -1,18 +1,16 @@
 """POST /v1/verifications."""
 
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, field_validator
 
 from ...domain.destination import Destination
-from ...domain.messages import MAX_CHARACTERS, MAX_HOST, MAX_SUBJECT, is_host
+from ...domain.messages import MAX_CHARACTERS, MAX_HOST, MAX_SUBJECT
 from ...domain.policy import (
     AUTOMATIC_SENDS,
     CODE_LENGTH,
     MAX_ATTEMPTS,
-    MAX_RETURN_URL,
     MAX_SENDS,
     RESEND_AFTER,
     VALIDITY,
@@ -31,13 +29,6 @@ _Value = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(one_
 
 
 _ChannelName = Annotated[Channel, Field(strict=False)]
-
-
-class PageFields(Fields):
-    """Where a page leads to, and whether an SMS is bound to it."""
-
-    return_url: str = text(MAX_RETURN_URL)
-    webotp: bool = True
 
 
 class StartFields(Fields):
@@ -63,7 +54,7 @@ class StartFields(Fields):
     metadata: dict[_Key, _Value] | None = Field(None, max_length=10)
     ip: str | None = text(45, optional=True)
     user_agent: str | None = text(512, optional=True)
-    page: PageFields | None = None
+    page: dict[str, Any] | None = None  # as PageFields
 
     @field_validator("ip")
     @classmethod
@@ -95,8 +86,11 @@ def read_start(call: Call, url: str = "") -> StartCommand:
     details = {
         name: value for name in DETAIL_NAMES if (value := getattr(fields, name, None)) is not None
     }
-    if fields.page:
-        details |= _page(fields.page, to, url, details)
+    if fields.page is not None:
+        # Imported late: most verifications have no page.
+        from .page import read_page
+
+        details |= read_page(fields.page, to, url, details)
     return StartCommand(
         client=call.client,
         to=to,
@@ -116,27 +110,6 @@ def read_start(call: Call, url: str = "") -> StartCommand:
         reference=fields.reference,
         idempotency_key=call.idempotency_key,
     )
-
-
-def _page(
-    page: PageFields, to: Destination, url: str, details: Mapping[str, Any]
-) -> dict[str, str]:
-    """What a page needs of the details."""
-    # Imported late: most verifications have no page.
-    from ...domain.return_urls import ReturnUrlError, parse_return_url
-
-    if not url:
-        raise _fault("page", "needs the parameter PublicUrl or DomainName in a direct invoke")
-    try:
-        found = {"return_url": str(parse_return_url(page.return_url))}
-    except ReturnUrlError as error:
-        raise _fault("page.return_url", f"should be one that {error}") from None
-    host = url.partition("://")[2].partition("/")[0].partition(":")[0]
-    named = details.keys() & {"webotp_domain", "android_hash"}
-    # Browsers fill in what an SMS says to be for their page's host.
-    if page.webotp and Channel.SMS in to.channels and not named and is_host(host):
-        found["webotp_domain"] = host
-    return found
 
 
 def _channels(fields: StartFields, to: Destination) -> list[Channel]:

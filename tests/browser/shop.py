@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from tests.e2e.talking import client_with
-from tests.local.stack import Answer, Credentials, Stack
+from tests.local.stack import Answer, Credentials, Stack, handed_out
 
 
 class Shop:
@@ -33,6 +33,7 @@ class Shop:
         answer = self._call("POST", "/v1/verifications", body | fields)
         assert answer.status == 201, answer
         started: dict[str, Any] = answer.body
+        handed_out.add(started["page_url"].rpartition("-")[2])
         return started
 
     def result(self, query: Mapping[str, str]) -> str:
@@ -60,6 +61,7 @@ def _handler(shop: Shop) -> type[BaseHTTPRequestHandler]:
                 return
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             shop.visits.append(query)
+            handed_out.update({query["result"]} if "result" in query else ())
             # With an icon of its own: else browsers ask for one.
             head = (
                 '<!DOCTYPE html><html lang="en"><title>Shop</title><link rel="icon" href="data:,">'

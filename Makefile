@@ -50,6 +50,15 @@ env: $(VENV) ## Print what a shell needs to use the running service: eval "$(mak
 test: build ## Run every test: unit, template, docs, artifacts, integration, end to end.
 	@VERIFY_BUILD_DIR=.aws-sam/build $(PYTHON) -m pytest $(TESTS)
 
+.PHONY: browser
+browser: ## Install what tests/browser drives: Debian's chromium, if there is none (as root).
+	@command -v chromium >/dev/null || { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	  apt-get -qq install --no-install-recommends chromium fonts-dejavu-core >/dev/null; }
+
+.PHONY: screenshots
+screenshots: build ## Take the pictures of docs/page.md.
+	@VERIFY_SCREENSHOTS=1 VERIFY_BUILD_DIR=.aws-sam/build $(PYTHON) -m pytest tests/browser
+
 .PHONY: soak
 soak: build ## Run the long form of the tests that have one: fuzz, faults, load. About two hours.
 	@VERIFY_BUILD_DIR=.aws-sam/build $(PYTHON) -m pytest --soak -m soak $(TESTS)

@@ -12,9 +12,12 @@ lookup = stack.lookup()
 
 def one(call: Call) -> Answer:
     call.require(Scope.LOOKUP)
-    masked = read_lookup(call)
+    wanted = read_lookup(call)
     record = lookup.one(call.client.id, call.verification_id)
-    return Answer(200, show(record, clock(), masked=masked))
+    shown = show(record, clock(), masked=wanted.masked)
+    if wanted.result is not None:
+        shown["page"] = {"result": lookup.use(record, wanted.result, call.idempotency_key)}
+    return Answer(200, shown)
 
 
 def several(call: Call) -> Answer:

@@ -25,7 +25,7 @@ FUNCTIONS = sorted(path.parent.name for path in ROOT.glob("functions/*/app.py"))
 DENIED = ("aws_lambda_powertools.event_handler", "aws_xray_sdk", "boto3")
 # For those alone that call a provider over HTTP.
 HTTP = ("requests", "verification.providers.http")
-SENDERS = ("messagebird", "messente", "resend", "start", "verigator")
+SENDERS = ("messagebird", "messente", "page", "resend", "start", "verigator")
 # For those alone that read what a caller wrote.
 FIELDS = ("email_validator", "phonenumbers", "pydantic")
 UNASKED = ("reports", "tally")  # nobody's fields come here

@@ -1,5 +1,6 @@
 """The documents are read from this machine: no socket opens, but for a server of the test's own."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from verification.domain.codes import code_mac, hash_destination
 from verification.domain.destination import Destination
 from verification.domain.policy import Client, Profile
 from verification.domain.services import Auth, Service, User
-from verification.domain.verification import Channel
+from verification.domain.verification import Channel, Details
 from verification.errors import Unauthorized
 from verification.operations.devices import Visitor
 
@@ -18,6 +19,7 @@ from tests.docs.sources import (
     EMAIL_ID,
     ID,
     IP,
+    RETURN_URL,
     SERVICE,
     TO,
     USER,
@@ -43,7 +45,8 @@ def pytest_runtest_setup(item: pytest.Function) -> None:
 class Clients:
     """One client, with the id and secret that events and examples carry."""
 
-    known = Client("shop-k3q7m2xa", Profile("Shop"), test=True, direct_invoke=True)
+    profile = Profile("Shop", return_urls=("https://shop.example.com/back",))
+    known = Client("shop-k3q7m2xa", profile, test=True, direct_invoke=True)
 
     def authenticate(self, client_id: str, secret: str) -> Client:
         if secret != "not-a-real-secret-0000000000000000000000000":
@@ -92,7 +95,9 @@ def _remember(stack: FakeStack) -> None:
             nonce=bytes(16),
             code_mac=code_mac(stack.code_keys.keys[one[0]], one, CODE),
         )
-        stack.verifications.create(verification, None, [], plenty)
+        details = Details(return_url=RETURN_URL) if one == ID else None
+        verification = replace(verification, detailed=details is not None)
+        stack.verifications.create(verification, details, [], plenty)
     stack.countries[IP] = "GB"
     device = stack.trusted_devices.identify(client_id, TO, Visitor(cookie=COOKIE))
     assert device

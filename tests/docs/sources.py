@@ -20,6 +20,8 @@ DOCUMENTS = ("README.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in ROOT.glob(
 ID, CODE, TO = "afictionalverificationtoken", "123456", "+447700900123"
 VOICE_ID, EMAIL_ID = "afictionalverificationvoice", "afictionalverificationemail"
 IP, COOKIE = "203.0.113.7", "5f0a1c9e-0000-4000-8000-000000000001"  # RFC 5737
+RETURN_URL = "https://shop.example.com/back?order=1042"
+PAGE = f"{ID}-1799999940000-ntiy4f2gx6dy7ztndsmoljzm4u"  # the address of its page
 SERVICE, USER = "81213bfd-b690-499e-b9d2-8754cb1550e8", "5f0a1c9e-0000-4000-8000-000000000002"
 
 type Run = Callable[[str, Any], Any]
@@ -118,6 +120,8 @@ def plain(written: dict[str, Any]) -> dict[str, Any]:
     found = {n: v for n, v in written.items() if n not in ("description", "title", "example")}
     if "items" in found:
         found["items"] = plain(found["items"])
+    if "properties" in found:
+        found["properties"] = {name: plain(part) for name, part in found["properties"].items()}
     if isinstance(found.get("type"), list):
         found["type"] = next(kind for kind in found["type"] if kind != "null")
         found["nullable"] = True
@@ -165,7 +169,7 @@ def check_answer(route: str, answer: Mapping[str, Any]) -> None:
         assert answer["body"] == ""
         return
     kind, body = answer["headers"]["Content-Type"].partition(";")[0], answer["body"]
-    value = body if kind == "text/plain" else json.loads(body)
+    value = body if kind.startswith("text/") else json.loads(body)
     Draft202012Validator(response["content"][kind]["schema"]).validate(value)
 
 

@@ -48,7 +48,8 @@ EVENTS = {
     path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))
 }
 FUNCTIONS = sorted(api_events().keys() - {"reports", "tally", "events", "webhooks"})
-DROP_INS = {"messagebird", "messente", "verigator"}  # over HTTP only, as their vendors' are
+# Over HTTP only: what is for browsers, and what speaks as its vendor does.
+HTTP_ONLY = {"messagebird", "messente", "page", "verigator"}
 # Delivery reports come from vendors over HTTP, and from AWS in these ways.
 REPORT_WAYS = ("http", "sns", "eventbridge", "logs")
 
@@ -68,6 +69,11 @@ ANSWERS = {
     "delete-http": (204, ""),
     "resend-http": (200, '"channel": "voice"'),
     "resend-http-no-body": (200, '"channel": "sms"'),
+    "page-http": (200, "+447******123"),
+    "page-http-code": (303, ""),
+    "page-http-wrong-code": (303, ""),
+    "page-http-call": (303, ""),
+    "page-http-made-up": (404, "<h1>"),
     "messente-http-get": (200, "OK "),
     "messente-http-form": (200, "OK "),
     "messente-http-json": (200, "OK "),
@@ -163,7 +169,7 @@ def values(node: Any, name: str) -> Iterator[Any]:
 def test_every_function_has_one_event_of_each_way_in() -> None:
     ways = {(name.split("-")[0], name.split("-")[1]) for name in EVENTS}
     every = {(function, "http") for function in FUNCTIONS}
-    every |= {(function, "direct") for function in FUNCTIONS if function not in DROP_INS}
+    every |= {(function, "direct") for function in FUNCTIONS if function not in HTTP_ONLY}
     every |= {("resend", "queue"), ("tally", "stream")}
     every |= {("events", "stream"), ("events", "queue"), ("webhooks", "queue")}
     assert ways == every | {("reports", way) for way in REPORT_WAYS}

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from verification.api.native.devices import DevicesFields
 from verification.api.native.http import problem
 from verification.api.native.lookup import ListFields, LookupFields
+from verification.api.native.page import PageFields
 from verification.api.native.resend import ResendFields
 from verification.api.native.start import StartFields
 from verification.api.native.totp import ConfirmFields, EnrolFields
@@ -22,6 +23,7 @@ from verification.api.native.views import show, show_verdict
 from verification.api.reports.handler import make_reports_handler
 from verification.domain.guard import Suspicion
 from verification.domain.limits import LimitName
+from verification.domain.pages import PageResult
 from verification.domain.policy import Scope
 from verification.domain.report import Report
 from verification.domain.verification import (
@@ -44,6 +46,8 @@ from tests.docs.sources import (
     EMAIL_ID,
     ERRORS,
     ID,
+    IP,
+    PAGE,
     PROBLEM,
     SERVICE,
     USER,
@@ -68,6 +72,7 @@ from tests.fakes.samples import make_verification
 
 FORM = "application/x-www-form-urlencoded"
 REPORTS = "/v1/reports/{provider}/{token}"
+PAGES = "/v1/pages/{token}"
 
 
 def gateway_codes() -> set[str]:
@@ -109,7 +114,7 @@ def test_every_error_of_the_native_api_is_a_problem() -> None:
     kinds = {
         kind
         for _, _, operation in operations()
-        if not {*VENDORS} & {*operation["tags"]}
+        if not {*VENDORS, "pages"} & {*operation["tags"]}
         for status, response in operation["responses"].items()
         if int(status) >= 400
         for kind in resolved(response)["content"]
@@ -161,9 +166,15 @@ def test_allow_names_the_methods_that_are_written() -> None:
     assert allowed == written
 
 
-def test_only_health_and_reports_are_open() -> None:
+def test_only_health_pages_and_reports_are_open() -> None:
     open_ones = [(method, path) for method, path, o in operations() if o.get("security") == []]
-    assert open_ones == [("GET", "/v1/health"), ("GET", REPORTS), ("POST", REPORTS)]
+    assert open_ones == [
+        ("GET", PAGES),
+        ("POST", PAGES),
+        ("GET", "/v1/health"),
+        ("GET", REPORTS),
+        ("POST", REPORTS),
+    ]
 
 
 def test_reports_have_an_api_of_their_own() -> None:
@@ -217,6 +228,12 @@ def test_a_report_that_cannot_be_written_down_is_answered_503(
 # ---------------------------------------------------------------------------- requests
 
 
+def of_object(model: type[BaseModel]) -> dict[str, Any]:
+    """A model as the schema of a field."""
+    required = model.model_json_schema()["required"]
+    return {"required": required, "additionalProperties": False, "properties": of_model(model)}
+
+
 @pytest.mark.parametrize(
     ("model", "name"),
     [
@@ -228,8 +245,10 @@ def test_a_report_that_cannot_be_written_down_is_answered_503(
     ],
 )
 def test_a_body_is_written_as_it_is_checked(model: type[BaseModel], name: str) -> None:
-    written = schema(name)
-    assert {n: plain(field) for n, field in written["properties"].items()} == of_model(model)
+    written, checked = schema(name), of_model(model)
+    if model is StartFields:  # which has its page checked by another model
+        checked["page"] |= of_object(PageFields)
+    assert {n: plain(field) for n, field in written["properties"].items()} == checked
     assert written.get("required", []) == model.model_json_schema().get("required", [])
     assert written["additionalProperties"] is False
 
@@ -286,6 +305,7 @@ def requests_written() -> Iterator[tuple[str, str, str, Any]]:
                 yield method, path, kind, example["value"]
 
 
+CONTEXT = {"identity": {"sourceIp": IP}, "domainName": "verify.example.com"}
 SECRET = "not-a-real-secret-0000000000000000000000000"
 HEADERS = {  # by security scheme
     "bearer": {"Authorization": f"Bearer shop-k3q7m2xa.{SECRET}"},
@@ -316,9 +336,15 @@ def event_of(method: str, path: str, kind: str, fields: dict[str, Any]) -> dict[
         path,
         body if kind else None,
         headers | ({"Content-Type": kind} if kind else {}),
+        requestContext=CONTEXT | {"path": path},
         queryStringParameters=query or None,
         multiValueQueryStringParameters={n: [v] for n, v in query.items()} or None,
-        pathParameters={"id": IDS.get(path, ID), "service": SERVICE, "user": USER},
+        pathParameters={
+            "id": IDS.get(path, ID),
+            "service": SERVICE,
+            "user": USER,
+            "token": PAGE,
+        },
     )
 
 
@@ -329,7 +355,7 @@ def test_what_is_shown_is_taken_and_answered_as_it_is_written(
     route = f"{method} {path}"
     (function,) = (name for name, routes in api_events().items() if route in routes)
     answer = run(function, event_of(method, path, kind, fields))
-    assert answer["statusCode"] < 300, answer["body"]
+    assert answer["statusCode"] < 400, answer["body"]
     assert not answer["body"].startswith(("ERROR", "FAILED"))
     check_answer(route, answer)
 
@@ -426,6 +452,7 @@ def test_examples_of_errors_say_what_the_code_says() -> None:
         ("Outcome", list(Outcome)),
         ("Reason", [*Reason, None]),
         ("Suspicion", list(Suspicion)),
+        ("PageResult", list(PageResult)),
         ("Limit", list(LimitName)),
     ],
 )

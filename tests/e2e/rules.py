@@ -17,6 +17,8 @@ BARE_NUMBER = {"type": "string", "pattern": r"^3164[0-9]{7}$"}
 ADDRESS = {"type": "string", "pattern": r"^[a-z0-9]{6,20}@example\.(com|net|org)$"}
 COUNTRY = {"enum": ["NL", "GB"]}
 CURSOR = {"type": "string", "pattern": "^[0-9]{1,14}-[a-z2-7]{26}$"}
+RESULT = {"type": "string", "pattern": "^[a-z2-7]{26}$"}
+RETURN_URL = "https://shop.example.com/back"
 SENDERS = [MARK, "+31641234567"]
 
 
@@ -62,8 +64,9 @@ def narrowed(document: Schema) -> Schema:
     }
     for name, narrower in fields.items():
         schemas[name]["properties"] |= narrower
-    for path, method in (("/v1/verifications", "get"), ("/v1/devices", "delete")):
-        rules = {"to": NUMBER, "country": COUNTRY, "cursor": CURSOR}
+    looked_up = ("/v1/verifications/{id}", "get")
+    for path, method in (("/v1/verifications", "get"), looked_up, ("/v1/devices", "delete")):
+        rules = {"to": NUMBER, "country": COUNTRY, "cursor": CURSOR, "result": RESULT}
         for parameter in document["paths"][path][method]["parameters"]:
             if parameter.get("name") in rules:
                 parameter["schema"] = rules[parameter["name"]]
@@ -97,6 +100,7 @@ def _start(schema: Schema) -> Schema:
         ),
         "ip": {"enum": ["203.0.113.77", "2001:db8::77", None]},
         "user_agent": or_null(marked(512)),
+        "page": {"enum": [{"return_url": RETURN_URL}, {"return_url": RETURN_URL, "webotp": False}]},
     }
     by_mail = fields | {
         "to": ADDRESS,

@@ -12,6 +12,7 @@ import requests
 from verification.storage.table import use_key
 
 from tests.e2e import dialects
+from tests.e2e.rules import RETURN_URL
 from tests.e2e.talking import a_number, client_with, code_in, start
 from tests.e2e.test_flows import age
 from tests.e2e.test_reports import address_of, sent_by_aws
@@ -71,6 +72,18 @@ class Probe:
         """A verification of the probe's client, started by a role that nobody touches now."""
         started = self.stack.call("POST", "/v1/verifications", {"to": to, **fields}, by=self.client)
         return str(started.body["id"])
+
+    def begin_with_page(self, to: str) -> tuple[str, str]:
+        """A verification with a page, and the page's address."""
+        body = {"to": to, "page": {"return_url": RETURN_URL}}
+        started = self.stack.call("POST", "/v1/verifications", body, self.client).body
+        return str(started["id"]), str(started["page_url"])
+
+    def page(self, url: str, **form: str) -> str:
+        """Where the form of a page leads to."""
+        answer = requests.post(url, data=form, allow_redirects=False, timeout=30)
+        self._heard(f"page {form['action']}", Answer(answer.status_code, answer.headers, ""))
+        return answer.headers.get("Location", "")
 
     def begin_with_app(self) -> tuple[str, str]:
         """A verification by an authenticator app, and the code that it shows."""
@@ -147,6 +160,11 @@ def probe_lookup(probe: Probe) -> bool:
     verification_id = probe.begin(to)
     one, several = probe.invoke("lookup", id=verification_id), probe.invoke("lookup", to=to)
     seen = one.get("status") == "pending" and len(several.get("verifications", ())) == 1
+    with_page, url = probe.begin_with_page(other := a_number())
+    code = code_in(probe.stack.texts_to(other)[0])
+    result = probe.page(url, action="verify", code=code, form="x").rpartition("=")[2]
+    used = probe.invoke("lookup", id=with_page, result=result)
+    seen = seen and used.get("page") == {"result": "confirmed"}
     return seen and probe.call("GET", f"/v1/verifications/{verification_id}") == 200
 
 
@@ -170,6 +188,19 @@ def probe_resend(probe: Probe) -> bool:
     age(probe.stack, by_http, 31)
     again = probe.call("POST", f"/v1/verifications/{by_http}/resend")
     return [len(answer.get("sends", ())) for answer in sent] == [2, 2, 2] and again == 200
+
+
+def probe_page(probe: Probe) -> bool:
+    """Each way to send again, and a right guess."""
+    resent = []
+    for to in (a_number(), f"{secrets.token_hex(4)}@example.org", a_number_in("EE")):
+        verification_id, url = probe.begin_with_page(to)
+        age(probe.stack, verification_id, 31)
+        resent.append(probe.page(url, action="resend"))
+    _, url = probe.begin_with_page(to := a_number())
+    code = code_in(probe.stack.texts_to(to)[0])
+    back = probe.page(url, action="verify", code=code, form="x")
+    return resent == ["?e=resent"] * 3 and back.startswith(f"{RETURN_URL}?verification=")
 
 
 def probe_reports(probe: Probe) -> bool:
@@ -276,6 +307,7 @@ PROBES: dict[str, Callable[[Probe], bool]] = {
     "lookup": probe_lookup,
     "delete": probe_delete,
     "resend": probe_resend,
+    "page": probe_page,
     "reports": probe_reports,
     "messente": probe_messente,
     "messagebird": probe_messagebird,
@@ -309,7 +341,8 @@ def test_without_any_one_statement_of_its_role_a_function_fails(
     stack: Stack, vendors: Vendors, function: str
 ) -> None:
     # A window of a day: ten minutes would end now and then before the limit is reached.
-    iam, client = stack.aws("iam"), client_with(stack, limits="destination_sends=5/1d")
+    client = client_with(stack, limits="destination_sends=5/1d", return_urls=[RETURN_URL])
+    iam = stack.aws("iam")
     arn = arns(stack)[function]
     role = stack.aws("lambda").get_function_configuration(FunctionName=arn)["Role"].split("/")[-1]
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]

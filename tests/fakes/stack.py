@@ -139,7 +139,7 @@ class FakeStack:
             self.start, self.trusted_devices, self.telemetry
         )
         self.verify_and_trust = VerifyAndTrust(self.verify, self.trusted_devices, self.telemetry)
-        self.lookup = Lookup(self.verifications, identity_key, self.clock)
+        self.lookup = Lookup(self.verifications, identity_key, self.clock, CountingRandom())
         self.delete = Delete(self.verifications, self.providers.verifier, self.telemetry)
         self.take_report = TakeReport(
             self.verifications, self.watches, identity_key, self.telemetry, self.clock

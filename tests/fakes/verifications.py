@@ -47,6 +47,7 @@ class _Beside:
     expires_at: int
     details: Details = field(default_factory=Details)
     sends: dict[int, Send] = field(default_factory=dict)
+    result_key: bytes | None = None
     reports: dict[tuple[int, str], tuple[int, Delivery]] = field(default_factory=dict)
 
 
@@ -286,6 +287,17 @@ class InMemoryVerifications:
             if before and before[0] == send.began and before[1] in final:
                 return False
             beside.reports[key] = send.began, report.delivery
+            return True
+
+    def use_result(self, verification: Verification, key: bytes) -> bool:
+        with self._lock:
+            self._begin("use_result")
+            beside = self._beside.get(verification.token)
+            if beside is None or beside.expires_at != verification.expires_at:
+                return False
+            if beside.details.return_url is None or beside.result_key not in (None, key):
+                return False
+            beside.result_key = key
             return True
 
     def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:

@@ -3,9 +3,13 @@
 import random
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 import pytest
-from verification.domain.verification import Reason, Status
+from verification.domain.pages import PageResult
+from verification.domain.policy import Profile
+from verification.domain.verification import Details, Reason, Status
 from verification.wiring import Stack
 
 from tests.figures import Figure, Scale
@@ -144,3 +148,47 @@ def test_of_20_resends_at_once_one_is_sent(place: Place) -> None:
     record = later.lookup().one(CLIENT.id, verification_id)
     texts = place.texts_to(record.verification.to or "")
     assert [code_in(text) for text in texts] == [code, code]
+
+
+def page_of(place: Place, stack: Stack) -> tuple[str, str, str]:
+    """A verification with a page: its id, the page's token, and its code."""
+    to, profile = a_number(), Profile("Shop", return_urls=("https://shop.example",))
+    command = start_command(
+        to,
+        client=replace(CLIENT, profile=profile),
+        details=Details(return_url="https://shop.example/back"),
+    )
+    started = stack.start()(command, remaining)
+    return str(started.record.verification.id), started.page or "", code_in(place.texts_to(to)[0])
+
+
+def test_of_100_uses_of_a_result_at_once_one_is_confirmed(place: Place, figure: Figure) -> None:
+    stack = place.stack()
+    verification_id, token, code = page_of(place, stack)
+    page = stack.hosted_page()
+    guessed = page.guess(page.open(token), code, "form", remaining)
+    assert guessed.return_url
+    result = guessed.return_url.rpartition("=")[2]
+    lookup = stack.lookup()
+    record = lookup.one(CLIENT.id, verification_id)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        results = Counter(pool.map(lambda _: lookup.use(record, result, None), range(100)))
+    assert results == {PageResult.CONFIRMED: 1, PageResult.USED: 99}
+    figure("one result of a page used 100 times at once", "1 confirmed, 99 used")
+
+
+def test_one_form_sent_100_times_at_once_is_one_guess(place: Place) -> None:
+    stack = place.stack()
+    verification_id, token, code = page_of(place, stack)
+    page = stack.hosted_page()
+    opened = page.open(token)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        guess = partial(page.guess, opened, wrong(code), "a form", remaining)
+        guessed = list(pool.map(lambda _: guess(), range(100)))
+    assert {one.reason for one in guessed} == {Reason.INCORRECT}
+    record = stack.lookup().one(CLIENT.id, verification_id)
+    assert record.verification.attempts == 1
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        right = partial(page.guess, opened, code, "a form", remaining)
+        urls = {one.return_url for one in pool.map(lambda _: right(), range(100))}
+    assert len(urls) == 1 and None not in urls

@@ -130,6 +130,7 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         subject="s",
         webotp_domain="example.com",
         android_hash="a" * 11,
+        return_url="https://shop.example/back",
     )
     assert verifications.create(full, details, [], remaining) is None
     assert verifications.read(full.token) == Record(full, details, ())
@@ -921,6 +922,47 @@ def test_a_claim_over_a_limit_changes_nothing(verifications: Verifications) -> N
 def test_what_is_gone_is_not_claimed(verifications: Verifications) -> None:
     with pytest.raises(NotFound):
         verifications.claim(make(), Claim(2, Channel.SMS, NOW, NOW), [], remaining)
+
+
+def with_page(verifications: Verifications, **changes: Any) -> Verification:
+    verification = make(detailed=True, **changes)
+    details = Details(return_url="https://shop.example/back")
+    assert verifications.create(verification, details, [], remaining) is None
+    return verification
+
+
+def test_a_result_is_used_once_and_by_a_repeat_of_the_same_request(
+    verifications: Verifications,
+) -> None:
+    verification = with_page(verifications)
+    first, other = secrets.token_bytes(16), secrets.token_bytes(16)
+    assert verifications.use_result(verification, first)
+    assert verifications.use_result(verification, first)
+    assert not verifications.use_result(verification, other)
+    assert verifications.use_result(with_page(verifications), other)
+
+
+def test_there_is_no_result_without_a_page(verifications: Verifications) -> None:
+    key = secrets.token_bytes(16)
+    assert not verifications.use_result(make(), key)
+    sent = created(verifications)
+    verifications.record_send(sent, send(1, NOW + 5))
+    assert not verifications.use_result(sent, key)
+    canceled = with_page(verifications)
+    verifications.cancel(canceled.id, "shop")
+    assert not verifications.use_result(canceled, key)
+
+
+def test_a_result_used_in_an_older_life_of_an_id_is_not_used_in_the_new_one(
+    verifications: Verifications,
+) -> None:
+    first = with_page(verifications)
+    assert verifications.use_result(first, secrets.token_bytes(16))
+    gone = first.expires_at * 1000
+    later = {"created_at": gone, "expires_at": first.expires_at + 1000}
+    again = with_page(verifications, token=first.token, **later)
+    assert not verifications.use_result(first, secrets.token_bytes(16))
+    assert verifications.use_result(again, secrets.token_bytes(16))
 
 
 def test_a_destinations_verifications_come_newest_first_in_pages(

@@ -123,15 +123,17 @@ def sam_deploy(
 
 
 def tell_address(endpoint_url: str, outputs: Mapping[str, str]) -> None:
-    """Tell the function that answers with addresses where it is; the emulator's events do not.
+    """Tell the functions that answer with addresses where they are; the emulator's events do not.
 
     As the parameter PublicUrl does, but that would have to be known before the API is there.
     """
-    client, name = aws(endpoint_url, "lambda"), outputs["MessageBirdFunctionArn"]
-    now = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-    wanted = now | {"PUBLIC_URL": api_url(endpoint_url, outputs["ApiUrl"])}
-    if wanted != now:
-        client.update_function_configuration(FunctionName=name, Environment={"Variables": wanted})
+    client = aws(endpoint_url, "lambda")
+    for name in (outputs["MessageBirdFunctionArn"], outputs["StartFunctionArn"]):
+        now = client.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        wanted = now | {"PUBLIC_URL": api_url(endpoint_url, outputs["ApiUrl"])}
+        if wanted != now:
+            variables = {"Variables": wanted}
+            client.update_function_configuration(FunctionName=name, Environment=variables)
 
 
 def api_url(endpoint_url: str, url: str) -> str:

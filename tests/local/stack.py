@@ -19,6 +19,7 @@ FUNCTIONS = ("start", "verify", "lookup", "delete", "resend")  # that take direc
 OTHER_FUNCTIONS = {
     "messagebird": "MessageBirdFunctionArn",
     "messente": "MessenteFunctionArn",
+    "page": "PageFunctionArn",
     "reports": "ReportsFunctionArn",
     "tally": "TallyFunctionArn",
     "events": "EventsFunctionArn",

@@ -55,15 +55,19 @@ DIALECTS = {
     f"POST {USER}/totp/confirm": "VerigatorFunction",
     f"DELETE {USER}/totp": "VerigatorFunction",
 }
+# People's browsers ask for these, with a token and no credentials.
+PAGES = {f"{method} /v1/pages/{{token}}": "PageFunction" for method in ("GET", "POST")}
 NATIVE = {"DELETE /v1/devices"}  # of a function that speaks a vendor's language else
-ROUTES = [f"{method} {path}" for path in sorted(PATHS) for method in sorted(METHODS)] + [*DIALECTS]
+ROUTES = [f"{method} {path}" for path in sorted(PATHS) for method in sorted(METHODS)]
+ROUTES += [*DIALECTS, *PAGES]
 # Vendors call the other API, as they do it; nobody else has any business there.
 REPORTS = [f"{method} /v1/reports/{{provider}}/{{token}}" for method in ("GET", "POST")]
 
 # It has no address: the stream calls it.
 ANSWERING = sorted(FUNCTIONS.keys() - {"TallyFunction", "EventsFunction", "WebhooksFunction"})
 SENDING = [
-    f"{name}Function" for name in ("Start", "Resend", "Messente", "MessageBird", "Verigator")
+    f"{name}Function"
+    for name in ("Start", "Resend", "Page", "Messente", "MessageBird", "Verigator")
 ]
 
 each_api = pytest.mark.parametrize("api", ["Api", "ReportsApi"])
@@ -116,7 +120,7 @@ def answers(route: str) -> str:
     """The function that has to answer a route."""
     if route in REPORTS:
         return "ReportsFunction"
-    return (ANSWERS | DIALECTS).get(route, "LookupFunction")
+    return (ANSWERS | DIALECTS | PAGES).get(route, "LookupFunction")
 
 
 def function_of(route: str) -> str:
@@ -179,6 +183,8 @@ def test_a_function_answers_the_routes_it_gets(
         path = route.split()[1]
         if route in (*REPORTS, "GET /v1/health"):
             assert answer["statusCode"] == 200, route
+        elif route in PAGES:
+            assert (answer["statusCode"], answer["body"][:15]) == (404, "<!DOCTYPE html>"), route
         elif answers(route) == "MessenteFunction" and route not in NATIVE:
             assert (answer["statusCode"], answer["body"]) == (200, "ERROR 101"), route
         elif route in ANSWERS or route in DIALECTS:

@@ -91,7 +91,7 @@ def test_a_function_ends_before_api_gateway_gives_up(function: str) -> None:
 
 def test_these_check_codes() -> None:
     dialects = {"MessenteFunction", "MessageBirdFunction", "VerigatorFunction"}
-    assert {"VerifyFunction"} | dialects == CHECKERS
+    assert {"VerifyFunction", "PageFunction"} | dialects == CHECKERS
 
 
 @pytest.mark.parametrize("function", sorted(CHECKERS))

@@ -62,6 +62,7 @@ ALLOWED = {
         "dynamodb:UpdateItem DirectoryTable",
         "dynamodb:Query SessionsTable",
         "dynamodb:Query ${SessionsTable.Arn}/index/by_destination",
+        "dynamodb:UpdateItem SessionsTable",
         "secretsmanager:GetSecretValue IdentityKeySecret",
     },
     "DeleteFunction": {
@@ -84,6 +85,19 @@ ALLOWED = {
         "sqs:DeleteMessage ResendQueue",
         "sqs:GetQueueAttributes ResendQueue",
         "sqs:ReceiveMessage ResendQueue",
+        "sqs:SendMessage ResendQueue",
+        *SEND,
+    },
+    "PageFunction": {
+        "dynamodb:GetItem DirectoryTable",
+        "dynamodb:PutItem SessionsTable",
+        "dynamodb:Query SessionsTable",
+        "dynamodb:UpdateItem SessionsTable",
+        "end-user-messaging:ValidateNotifyCodeVerification *",
+        "secretsmanager:GetSecretValue CodeKeysSecret",
+        "secretsmanager:GetSecretValue IdentityKeySecret",
+        "secretsmanager:GetSecretValue ProvidersSecret",
+        "sqs:GetQueueAttributes ResendQueue",
         "sqs:SendMessage ResendQueue",
         *SEND,
     },
@@ -160,6 +174,7 @@ READ = {
     "LookupFunction": ["C#*"],
     "DeleteFunction": ["C#*"],
     "ResendFunction": ["C#*", "P#*"],
+    "PageFunction": ["C#*", "P#*"],
     "MessenteFunction": ["C#*", "P#*", "S#*"],
     "MessageBirdFunction": ["C#*", "P#*", "S#*"],
     "VerigatorFunction": ["C#*", "P#*", "S#*"],
@@ -170,6 +185,7 @@ READ = {
 }
 # And which it changes: when secrets were used, by all who check any; services and their users.
 CHANGED = {function: ["K#*"] if "C#*" in items else [] for function, items in READ.items()} | {
+    "PageFunction": [],  # nobody shows it a secret
     "VerifyFunction": ["K#*", "S#*"],
     "MessenteFunction": ["K#*", "S#*"],
     "MessageBirdFunction": ["K#*", "S#*"],
@@ -237,6 +253,15 @@ def test_devices_are_all_that_the_api_with_secrets_in_its_urls_may_delete() -> N
     [statement] = [s for s in statements("MessenteFunction") if s["Sid"] == "ForgetDevices"]
     keys = {"dynamodb:LeadingKeys": ["T#*"]}
     assert statement["Condition"] == {"ForAllValues:StringLike": keys}
+
+
+def test_lookup_changes_nothing_but_that_a_result_was_used() -> None:
+    [statement] = [s for s in statements("LookupFunction") if s["Sid"] == "UseResultOfPage"]
+    attributes = ["pk", "sk", "expires_at", "return_url", "result_key"]
+    assert statement["Condition"] == {
+        "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["V#*"]},
+        "ForAllValues:StringEquals": {"dynamodb:Attributes": attributes},
+    }
 
 
 def test_the_tally_reads_limits_and_no_verifications() -> None:

@@ -175,3 +175,16 @@ def test_the_bounds_of_the_trust_in_a_device_are_allowed(days: str, seconds: int
 def test_a_country_in_a_route_is_as_long_as_its_calling_code(country: str, digits: int) -> None:
     (rule,) = Settings({"ROUTES": f"sms:{country}=sns"}).routes.rules
     assert rule.length == 2 * digits + 1
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        ({}, None),
+        ({"DOMAIN_NAME": "verify.example.com"}, "https://verify.example.com"),
+        ({"PUBLIC_URL": "https://proxy.example.com/v/"}, "https://proxy.example.com/v"),
+        ({"PUBLIC_URL": "https://a.example", "DOMAIN_NAME": "b.example"}, "https://a.example"),
+    ],
+)
+def test_pages_are_found_where_a_parameter_says(environ: dict[str, str], url: str | None) -> None:
+    assert Settings(environ).page_url == url

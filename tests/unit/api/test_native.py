@@ -21,9 +21,11 @@ from verification.operations.verify import VerifyCommand
 from tests.fakes.calls import SHOP, call
 
 NUMBER = "+31612345678"
+URL = "https://verify.example.com/v1x"
+BACK = "https://shop.example/back"
 Readers = Mapping[str, tuple[Callable[[Mapping[str, Any]], object], dict[str, Any]]]
 READERS: Readers = {
-    "start": (lambda fields: read_start(call(fields)), {"to": NUMBER}),
+    "start": (lambda fields: read_start(call(fields), URL), {"to": NUMBER}),
     "verify": (lambda fields: read_verify(call(fields)), {"code": "123456"}),
     "resend": (lambda fields: read_resend(call(fields)), {}),
     "lookup": (lambda fields: read_lookup(call(fields)), {}),
@@ -77,6 +79,10 @@ ACCEPTED: dict[str, list[tuple[str, list[Any]]]] = {
         ("metadata", [{}, {"a": "b"}, {str(n) * 64: "x" * 256 for n in range(10)}, None]),
         ("ip", ["192.0.2.1", "2001:db8::1", None]),
         ("user_agent", ["x", "x" * 512, None]),
+        (
+            "page",
+            [{"return_url": BACK}, {"return_url": BACK.ljust(500, "x"), "webotp": False}, None],
+        ),
     ],
     "verify": [
         ("code", ["1234", "1" * 16, "123 456", "12-34"]),
@@ -85,7 +91,7 @@ ACCEPTED: dict[str, list[tuple[str, list[Any]]]] = {
         ("purpose", ["x", "x" * 64, None]),
     ],
     "resend": [("channel", [*Channel, None])],
-    "lookup": [("masked", ["true", "false", True, False])],
+    "lookup": [("masked", ["true", "false", True, False]), ("result", ["x", "x" * 64])],
     "list": [
         ("to", [NUMBER, "0612345678"]),
         ("country", ["NL", None]),
@@ -239,6 +245,18 @@ REFUSED: dict[str, list[tuple[str, list[tuple[Any, str]]]]] = {
         ),
         ("ip", [(1, "should be a valid string"), ("", "at least 1"), ("1" * 46, "at most 45")]),
         ("user_agent", line(512)),
+        (
+            "page",
+            [
+                ("x", "should be a valid dictionary"),
+                ({}, "Field required"),
+                ({"return_url": ""}, "at least 1 character"),
+                ({"return_url": BACK.ljust(501, "x")}, "at most 500 characters"),
+                ({"return_url": "http://shop.example/"}, "should be one that is https"),
+                ({"return_url": BACK, "webotp": "no"}, "should be a valid boolean"),
+                ({"return_url": BACK, "colour": 1}, "Extra inputs are not permitted"),
+            ],
+        ),
     ],
     "verify": [
         ("code", line(64) + NOT_NULL),
@@ -248,7 +266,10 @@ REFUSED: dict[str, list[tuple[str, list[tuple[Any, str]]]]] = {
         ("purpose", line(64)),
     ],
     "resend": [("channel", CHANNEL)],
-    "lookup": [("masked", [("maybe", "should be a valid boolean"), ("", "valid boolean")])],
+    "lookup": [
+        ("masked", [("maybe", "should be a valid boolean"), ("", "valid boolean")]),
+        ("result", line(64)),
+    ],
     "list": [
         ("to", [*line(320), *NOT_NULL, ("0612345678", "needs a + and the country code")]),
         ("country", COUNTRY),
@@ -359,6 +380,35 @@ def test_a_start_carries_what_it_was_given() -> None:
     assert command.sender == "shop@example.org"
     assert (command.locale, command.purpose, command.reference) == ("de", "login", "r-1")
     assert command.idempotency_key == "k-1"
+
+
+@pytest.mark.parametrize(
+    ("fields", "bound"),
+    [
+        ({}, "verify.example.com"),
+        ({"channel": "voice"}, "verify.example.com"),  # it may be sent again by SMS
+        ({"webotp_domain": "shop.example"}, "shop.example"),
+        ({"android_hash": "FA+9qCX9VSu"}, None),
+        ({"page": {"return_url": BACK, "webotp": False}}, None),
+        ({"to": "ann@example.com"}, None),
+    ],
+)
+def test_the_sms_of_a_page_is_bound_to_its_host(fields: dict[str, Any], bound: str | None) -> None:
+    details = read("start", {"page": {"return_url": "HTTPS://SHOP.example/back"}} | fields).details
+    assert (details.return_url, details.webotp_domain) == (BACK, bound)
+
+
+def test_an_sms_cannot_be_bound_to_an_address_of_numbers() -> None:
+    fields = {"to": NUMBER, "page": {"return_url": BACK}}
+    command = read_start(call(fields), "http://127.0.0.1:4566/_aws/execute-api/x/local")
+    assert command.details == Details(return_url=BACK)
+
+
+def test_without_an_address_of_ours_there_is_no_page() -> None:
+    with pytest.raises(InvalidFields) as refused:
+        read_start(call({"to": NUMBER, "page": {"return_url": BACK}}))
+    (fault,) = refused.value.faults
+    assert fault.field == "page" and "PublicUrl or DomainName" in fault.message
 
 
 def test_a_sender_alone_needs_no_item_beside() -> None:

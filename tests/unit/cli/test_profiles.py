@@ -19,6 +19,7 @@ PLAIN = {
     "limits": {},
     "guard": "stack",
     "counts": "common",
+    "return_urls": [],
 }
 
 
@@ -60,6 +61,10 @@ def test_a_profile_is_shown_and_nothing_is_written(operator: Operator, client: s
         (["--guard", "block"], {"guard": "block"}),
         (["--own-counts"], {"counts": "own"}),
         (
+            ["--return-url", "HTTPS://Shop.example:443/back", "--return-url", "http://localhost"],
+            {"return_urls": ["https://shop.example/back", "http://localhost/"]},
+        ),
+        (
             ["--guard", "off", "--all-countries", "--sender-for", "EE=A", "--sender-for", "LV=B"],
             {"guard": "off", "countries": "all", "sender_for": {"EE": "A", "LV": "B"}},
         ),
@@ -81,8 +86,10 @@ def test_functions_read_what_was_put(operator: Operator, client: str) -> None:
         *("clients", "profile", client, "--country", "EE", "--refuse-kind", "voip", "--own-counts"),
         *("--sender-for", "EE=Acme", "--template-for", "EE={brand}: {code}"),
         *("--limit", "client_starts=7/1m", "--limit", "ip_starts=9/1h", "--guard", "block"),
+        *("--return-url", "https://shop.example/back"),
     )
     read = profile(operator, client)
+    assert read.return_urls == ("https://shop.example/back",)
     assert read.countries == frozenset({"EE"}) and read.refused_kinds == frozenset({"voip"})
     assert (read.senders, read.templates) == ({"EE": "Acme"}, {"EE": "{brand}: {code}"})
     assert {key: [limit.rule for limit in own] for key, own in read.limits.rules.items()} == {
@@ -99,6 +106,7 @@ def test_what_was_put_can_be_taken_back(operator: Operator, client: str) -> None
         *("clients", "profile", client, "--country", "EE", "--refuse-no-kind", "--own-counts"),
         *("--sender-for", "EE=Acme", "--template-for", "EE={code}", "--template-for", "LV={code}."),
         *("--limit", "client_starts=7/1m", "--limit", "ip_starts=9/1h", "--guard", "block"),
+        *("--return-url", "https://shop.example/back"),
     )
     operator.runs(
         "clients", "profile", client, "--no-limit", "ip_starts", "--no-template-for", "EE"
@@ -115,7 +123,7 @@ def test_what_was_put_can_be_taken_back(operator: Operator, client: str) -> None
             "--common-counts",
         ),
         *("--no-sender-for", "EE", "--no-template-for", "LV"),
-        *("--no-limit", "client_starts", "--guard", "stack"),
+        *("--no-limit", "client_starts", "--guard", "stack", "--no-return-urls"),
     )
     assert back == {"client_id": client, **PLAIN}
     assert operator.item(client) == before | {"counts_alone": {"BOOL": False}}
@@ -179,6 +187,9 @@ def test_a_client_that_is_not_there_is_named_and_not_made(operator: Operator) ->
         (["--no-limit", "starts"], "invalid choice: 'starts'"),
         (["--guard", "on"], "invalid choice: 'on'"),
         (["--own-counts", "--common-counts"], "not allowed with argument"),
+        (["--return-url", "http://shop.example/"], "a return URL is https; http is for localhost"),
+        (["--return-url", "https://a.example/?b"], "a return URL has no query"),
+        (["--return-url", "https://a.example", "--no-return-urls"], "not allowed with argument"),
     ],
 )
 def test_a_wrong_part_is_named_before_anything_is_asked(

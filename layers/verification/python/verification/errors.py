@@ -16,6 +16,7 @@
         ├── AddressNotAllowed         403
         ├── ScopeMissing              403
         ├── DestinationNotAllowed     403
+        ├── ReturnUrlNotAllowed       403
         ├── SuspectedFraud            403
         ├── NotFound                  404
         ├── UserNotFound              404
@@ -165,6 +166,13 @@ class DestinationNotAllowed(ServiceError):
     """This client sends nothing to numbers of that country or kind."""
 
     code, status, title = "destination_not_allowed", 403, "Nothing is sent to such a number"
+
+
+class ReturnUrlNotAllowed(ServiceError):
+    """A page may not lead there: the list of the client has it not, or there is no list."""
+
+    code, status = "return_url_not_allowed", 403
+    title = "This client's pages may not lead there"
 
 
 class SuspectedFraud(ServiceError):

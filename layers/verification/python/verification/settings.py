@@ -149,6 +149,12 @@ class Settings:
         """Private networks that webhooks may be in."""
         return self._words("WEBHOOK_NETWORKS", _is_network, "a network such as 10.1.0.0/16")
 
+    @property
+    def page_url(self) -> str | None:
+        """Where people find pages: as `public_url`, else on the stack's own host name."""
+        domain = self.optional("DOMAIN_NAME")
+        return self.public_url or (domain and f"https://{domain}")
+
     def _words(self, variable: str, fits: Callable[[str], bool], wanted: str) -> frozenset[str]:
         words = frozenset((self.optional(variable) or "").split())
         if wrong := sorted(word for word in words if not fits(word)):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from .operations.charging import Charging
     from .operations.deliver import Deliver
     from .operations.devices import StartUnlessTrusted, TrustedDevices, VerifyAndTrust
+    from .operations.page import HostedPage
     from .operations.ports import Checker, Prices
     from .operations.publish import End
     from .operations.report import TakeReport
@@ -150,6 +151,11 @@ class Stack:
             random=os.urandom,
         )
 
+    @property
+    def public_url(self) -> str | None:
+        """Where people find pages; None: where the request came in."""
+        return self._settings.page_url
+
     def verify(self) -> Verify:
         return Verify(
             verifications=self._verifications,
@@ -184,7 +190,7 @@ class Stack:
         return VerifyAndTrust(self.verify(), self.trusted_devices(), self.telemetry)
 
     def lookup(self) -> Lookup:
-        return Lookup(self._verifications, self._identity_key, clock)
+        return Lookup(self._verifications, self._identity_key, clock, os.urandom)
 
     def delete(self) -> Delete:
         return Delete(self._verifications, self._verifier, self.telemetry)
@@ -212,6 +218,25 @@ class Stack:
             telemetry=self.telemetry,
             clock=clock,
         )
+
+    def hosted_page(self) -> "HostedPage":
+        from .operations.page import HostedPage
+
+        return HostedPage(
+            verifications=self._verifications,
+            clients=self._directory,
+            verify=self.verify(),
+            resend=self.resend(),
+            route=self._sender.route,
+            identity_key=self._identity_key,
+            clock=clock,
+        )
+
+    def page_handler(self) -> Callable[[Any, LambdaContext], Any]:
+        """A function's answer to people who type their codes."""
+        from .api.pages.handler import make_page_handler
+
+        return make_page_handler(self.hosted_page(), self.telemetry, os.urandom)
 
     def take_report(self) -> "TakeReport":
         from .operations.report import TakeReport

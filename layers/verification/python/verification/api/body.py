@@ -44,6 +44,26 @@ def read_json_or_form(event: Mapping[str, Any], content_type: str | None) -> dic
     is_json = bool(content_type) and _is_json(content_type)
     if _media_type(content_type) != _FORM and (is_json or raw.lstrip().startswith(b"{")):
         return _json(raw)
+    return _form(raw)
+
+
+def read_form(event: Mapping[str, Any], content_type: str | None) -> dict[str, str]:
+    """The fields of a form in a body; empty for no body.
+
+    Raises:
+        BodyTooLarge: more than MAX_BODY_BYTES.
+        UnsupportedContentType: a body that is not declared as a form.
+        InvalidJson: not a form in UTF-8 with distinct names.
+    """
+    raw = _read(event)
+    if not raw.strip():
+        return {}
+    if _media_type(content_type) != _FORM:
+        raise UnsupportedContentType(f"The Content-Type must be {_FORM}.")
+    return _form(raw)
+
+
+def _form(raw: bytes) -> dict[str, str]:
     try:
         # As RFC 1866 §8.2.1 and browsers write it; an empty field is a field.
         pairs = parse_qsl(

@@ -10,6 +10,7 @@ from ..domain.guard import Mode
 from ..domain.limits import LimitGrammarError, LimitName, parse_all_limits
 from ..domain.messages import MAX_BRAND, MAX_VALIDITY, Content, TemplateError, check
 from ..domain.policy import NUMBER_KINDS, Profile
+from ..domain.return_urls import ReturnUrlError, parse_allowed
 from ..domain.texts import choose
 from ..domain.verification import Channel
 from ..errors import InvalidFields
@@ -60,6 +61,7 @@ def _show(item: table.Item) -> dict[str, Any]:
         "limits": _read_limits(item),
         "guard": profile.guard or _OF_STACK,
         "counts": "own" if profile.counts_alone else "common",
+        "return_urls": profile.return_urls,
     }
 
 
@@ -82,6 +84,9 @@ def _choices(arguments: argparse.Namespace) -> Changes:
         changes["guard"] = {"S": arguments.guard} if is_own else None
     if arguments.counts_alone is not None:
         changes["counts_alone"] = {"BOOL": arguments.counts_alone}
+    if arguments.return_urls is not None:
+        urls = list(dict.fromkeys(arguments.return_urls))
+        changes["return_urls"] = write_words(urls) if urls else None
     return changes
 
 
@@ -170,6 +175,13 @@ def _limit(text: str) -> tuple[str, str]:
     return name, written.strip()
 
 
+def _return_url(text: str) -> str:
+    try:
+        return str(parse_allowed(text))
+    except ReturnUrlError as error:
+        raise argparse.ArgumentTypeError(f"a return URL {error}") from None
+
+
 def _split(text: str, such_as: str) -> tuple[str, str]:
     name, _, value = text.partition("=")
     if not name.strip() or not value.strip():
@@ -216,6 +228,22 @@ def add_commands(commands: Commands) -> None:
         const=False,
         dest="counts_alone",
         help="count them with those of the other clients to the same destinations",
+    )
+    urls = parser.add_mutually_exclusive_group()
+    urls.add_argument(
+        "--return-url",
+        type=_return_url,
+        action="append",
+        dest="return_urls",
+        help="where its pages may send people: an origin and the beginning of a path, such as "
+        "https://shop.example/back; several: one after another",
+    )
+    urls.add_argument(
+        "--no-return-urls",
+        action="store_const",
+        const=[],
+        dest="return_urls",
+        help="it has no pages",
     )
 
 

@@ -96,6 +96,17 @@ def report_mac(
     return keyed_hash(identity_key, "report", *fields)[:HASH_BYTES]
 
 
+def page_mac(identity_key: bytes, verification_id: str, began: int) -> bytes:
+    """The 16 bytes that the address of a verification's page must show."""
+    return keyed_hash(identity_key, "page", verification_id, began)[:HASH_BYTES]
+
+
+def result_mac(identity_key: bytes, verification_id: str, began: int, guessed_at: int) -> bytes:
+    """The 16 bytes that say that a verification was verified on its page, by a certain guess."""
+    fields = (verification_id, began, guessed_at)
+    return keyed_hash(identity_key, "result", *fields)[:HASH_BYTES]
+
+
 def normalise_guess(typed: str) -> str | None:
     """What a person typed, without spaces and hyphens; None when it cannot be a code."""
     guess = "".join(typed.replace("-", " ").split())

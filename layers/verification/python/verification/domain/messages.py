@@ -304,11 +304,16 @@ def _refuse_control_characters(text: str, field: str) -> None:
         )
 
 
+def is_host(text: str) -> bool:
+    """Whether an SMS can be bound to a host of this name."""
+    return len(text) <= MAX_HOST and bool(_HOST.fullmatch(text))
+
+
 def _last_line(code: str, content: Content) -> list[str]:
     domain, android_hash = content.webotp_domain, content.android_hash
     words = []
     if domain is not None:
-        if len(domain) > MAX_HOST or not _HOST.fullmatch(domain):
+        if not is_host(domain):
             raise TemplateError(
                 "webotp_domain",
                 "a WebOTP domain is a host name such as example.com: letters, digits and hyphens, "

@@ -29,6 +29,8 @@ LONG_VALIDITY = 600  # seconds; over this the log warns (NIST 800-63B §3.1.3)
 SHORT_CODE = 6  # under this many digits the smaller guess budget counts
 RESEND_INTERVAL = 30  # seconds between two sends that were asked for
 MAX_DOUBTS = 2  # times that one send may be handed over without our knowing that it was
+MAX_RETURN_URL = 500  # characters
+RESULT_SECONDS = 600  # that a page's result is good for, from the right guess on
 AUTOMATIC_SENDS = 1  # at most, when `resend_after` is given
 
 
@@ -71,6 +73,7 @@ class Profile:
         senders, templates: by country, for requests that name none.
         limits: in place of the stack's of the same names.
         guard: None: as the stack says.
+        return_urls: where its pages may send people, see domain.return_urls; none: it has no pages.
         counts_alone: its sends and starts count against limits of its own, not with those of the
             other clients to the same destinations.
     """
@@ -84,6 +87,7 @@ class Profile:
     limits: Limits = field(default_factory=Limits)
     guard: Mode | None = None
     counts_alone: bool = False
+    return_urls: tuple[str, ...] = ()
 
 
 @valueclass

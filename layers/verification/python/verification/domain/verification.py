@@ -147,6 +147,7 @@ class Details:
     subject: str | None = None
     webotp_domain: str | None = None
     android_hash: str | None = None
+    return_url: str | None = None  # of its page, if it has one; in its one spelling
 
 
 DETAIL_NAMES = tuple(detail.name for detail in fields(Details))

@@ -9,7 +9,7 @@ from ..domain.guard import Allowed, Seen, Suspicion, Tally, Window
 from ..domain.identifiers import VerificationId
 from ..domain.limits import Budget, Charge
 from ..domain.messages import Message
-from ..domain.policy import Profile
+from ..domain.policy import Client, Profile
 from ..domain.report import Report
 from ..domain.verification import (
     Channel,
@@ -249,6 +249,14 @@ class Verifications(Protocol):
         """
         ...
 
+    def use_result(self, verification: Verification, key: bytes) -> bool:
+        """Use the result of a page, if nobody did before.
+
+        Args:
+            key: 16 bytes that tell this request from every other, as those of a Guess.
+        """
+        ...
+
     def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
         """Stop the code at once and erase the personal data; again changes nothing.
 
@@ -313,6 +321,19 @@ class Profiles(Protocol):
         """A client's; None where it is gone or shut out.
 
         Raises:
+            TemporarilyUnavailable: the table is out of reach.
+        """
+        ...
+
+
+class Clients(Protocol):
+    """Who acts; see `storage.directory.Directory`."""
+
+    def trusted(self, client_id: str) -> Client:
+        """A client that need not show who it is.
+
+        Raises:
+            Unauthorized: unknown or disabled.
             TemporarilyUnavailable: the table is out of reach.
         """
         ...

@@ -20,6 +20,7 @@ from ..domain.codes import (
     hash_destination,
     keyed_hash,
     nobodys_mac,
+    page_mac,
 )
 from ..domain.destination import Destination, TestDestination
 from ..domain.guard import Suspicion, network_of
@@ -41,6 +42,7 @@ from ..errors import (
     FieldFault,
     IdempotencyConflict,
     InvalidFields,
+    ReturnUrlNotAllowed,
     ServiceError,
     SuspectedFraud,
     TemporarilyUnavailable,
@@ -112,10 +114,16 @@ class StartCommand:
 
 @valueclass
 class Started:
-    """A verification; `replayed` when the same request had started it before."""
+    """A verification.
+
+    Args:
+        replayed: the same request had started it before.
+        page: what the address of its page shows; None where it has none.
+    """
 
     record: Record
     replayed: bool
+    page: str | None = None
 
 
 @valueclass
@@ -141,6 +149,7 @@ class Start:
         Raises:
             InvalidFields: a channel has no provider, or none that takes such a code, or the
                 template or the sender cannot be used.
+            ReturnUrlNotAllowed: the list of the client has not where its page is to lead.
             DestinationNotAllowed: its country or kind of number is not for this client.
             SuspectedFraud: it looks like SMS pumping, and the guard blocks that.
             IdempotencyConflict: the key was used for another request.
@@ -151,6 +160,7 @@ class Start:
         """
         if not command.client.may_send_as(command.sender):
             raise InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
+        _check_return_url(command)
         command, now = _as_usual(command), self.clock()
         verification = self._make(command, now, remaining)
         self._check(command, verification)
@@ -173,7 +183,7 @@ class Start:
             self.telemetry.warn("long_validity", validity=command.validity)
         record = Record(verification, command.details or Details())
         claim = Claim(1, command.channel, now, verification.lease_until)
-        return _answer(self.sender.send(record, claim, remaining), replayed=False)
+        return self._answer(self.sender.send(record, claim, remaining), replayed=False)
 
     def with_app(self, command: StartCommand, ref: str, remaining: Remaining) -> Verification:
         """Start a verification whose codes an authenticator app shows: nothing is sent or queued.
@@ -310,7 +320,23 @@ class Start:
         record = self.verifications.read(existing.token)
         if record is None:
             raise TemporarilyUnavailable(retry_after=1)
-        return _answer(record, replayed=True)
+        return self._answer(record, replayed=True)
+
+    def _answer(self, record: Record, replayed: bool) -> Started:
+        last, verification = record.last_send, record.verification
+        if last and last.number == 1 and last.outcome == Outcome.REJECTED:
+            raise DeliveryFailed(
+                "No provider took the message.", verification_id=str(verification.id)
+            )
+        page = None
+        if record.details.return_url:
+            # Imported late: most verifications have no page.
+            from ..domain.pages import PageToken
+
+            began = verification.created_at
+            mac = page_mac(self.identity_key(), str(verification.id), began)
+            page = str(PageToken(verification.id, began, mac))
+        return Started(record, replayed, page)
 
 
 def _as_usual(command: StartCommand) -> StartCommand:
@@ -325,10 +351,12 @@ def _as_usual(command: StartCommand) -> StartCommand:
     return command
 
 
-def _answer(record: Record, replayed: bool) -> Started:
-    last = record.last_send
-    if last and last.number == 1 and last.outcome == Outcome.REJECTED:
-        raise DeliveryFailed(
-            "No provider took the message.", verification_id=str(record.verification.id)
-        )
-    return Started(record, replayed)
+def _check_return_url(command: StartCommand) -> None:
+    url = command.details.return_url if command.details else None
+    if url is None:
+        return
+    # Imported late: most verifications have no page.
+    from ..domain.return_urls import parse_return_url
+
+    if not parse_return_url(url).within(command.client.profile.return_urls):
+        raise ReturnUrlNotAllowed("No entry of its list of return URLs has it.")

@@ -143,6 +143,7 @@ def _read_profile(item: table.Item, default_brand: str) -> Profile:
         limits=parse_all_limits(texts.get("limits", "")),
         guard=Mode(texts["guard"]) if "guard" in texts else None,
         counts_alone=item.get("counts_alone", {}).get("BOOL", False),
+        return_urls=tuple(_words(item, "return_urls")),
         **sets,
         **maps,
     )

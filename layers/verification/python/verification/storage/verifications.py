@@ -375,6 +375,21 @@ class DynamoDbVerifications:
             },
         )
 
+    def use_result(self, verification: Verification, key: bytes) -> bool:
+        # `expires_at` tells this life of the id from another: TTL deletes the two items apart.
+        return self._writer.update_if(
+            table.details_key(verification.token),
+            UpdateExpression="SET result_key = :key",
+            ConditionExpression=(
+                "expires_at = :ttl AND attribute_exists(return_url) AND "
+                "(attribute_not_exists(result_key) OR result_key = :key)"
+            ),
+            ExpressionAttributeValues={
+                ":key": {"B": key},
+                ":ttl": {"N": str(verification.expires_at)},
+            },
+        )
+
     def cancel(self, verification_id: VerificationId, client_id: str) -> Verification | None:
         done, item = self._writer.decide(
             table.verification_key(verification_id.token),

@@ -17,6 +17,7 @@ from ..events import (
     let_in,
     path_of,
     query_of,
+    url_of,
 )
 
 _BEARER = re.compile(rf"(?i:bearer) +(?P<id>{CLIENT_ID.pattern})\.(?P<secret>[\x21-\x7e]+)")
@@ -47,6 +48,7 @@ class NativeApi:
             idempotency_key(headers.get("idempotency-key")),
             remaining,
             path,
+            url=url_of(event),
         )
 
     def refuse(self, error: ServiceError, request_id: str) -> Answer:

@@ -13,6 +13,7 @@ class LookupFields(QueryFields):
     """How one verification is shown."""
 
     masked: bool = False
+    result: str | None = text(64, optional=True)
 
 
 class ListFields(QueryFields):
@@ -35,13 +36,13 @@ class ListCommand:
     masked: bool
 
 
-def read_lookup(call: Call) -> bool:
-    """Whether one verification is to be shown masked.
+def read_lookup(call: Call) -> LookupFields:
+    """How one verification is to be shown, and the result of its page that is to be used.
 
     Raises:
         InvalidFields: a parameter is wrong or unknown.
     """
-    return read_fields(LookupFields, call.fields).masked
+    return read_fields(LookupFields, call.fields)
 
 
 def read_list(call: Call) -> ListCommand:

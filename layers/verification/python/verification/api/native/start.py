@@ -54,6 +54,7 @@ class StartFields(Fields):
     metadata: dict[_Key, _Value] | None = Field(None, max_length=10)
     ip: str | None = text(45, optional=True)
     user_agent: str | None = text(512, optional=True)
+    page: dict[str, Any] | None = None  # as PageFields
 
     @field_validator("ip")
     @classmethod
@@ -64,8 +65,11 @@ class StartFields(Fields):
         return ip
 
 
-def read_start(call: Call) -> StartCommand:
+def read_start(call: Call, url: str = "") -> StartCommand:
     """A start, from its fields.
+
+    Args:
+        url: where pages are found, with no slash at the end; empty: nobody knows.
 
     Raises:
         InvalidFields: some are wrong, by themselves or together.
@@ -79,7 +83,14 @@ def read_start(call: Call) -> StartCommand:
         raise _fault("max_sends", "should be 2 or more with resend_after or channels")
     if fields.sender:
         check_sender(fields.sender, channel)
-    details = {name: value for name in DETAIL_NAMES if (value := getattr(fields, name)) is not None}
+    details = {
+        name: value for name in DETAIL_NAMES if (value := getattr(fields, name, None)) is not None
+    }
+    if fields.page is not None:
+        # Imported late: most verifications have no page.
+        from .page import read_page
+
+        details |= read_page(fields.page, to, url, details)
     return StartCommand(
         client=call.client,
         to=to,

@@ -1,10 +1,13 @@
 """How a verification looks to its client."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...domain.verification import Record, Send, Try, Verdict, Verification
 from ...telemetry import mask
+
+if TYPE_CHECKING:
+    from ...operations.start import Started
 
 
 def time(milliseconds: int) -> str:
@@ -47,6 +50,17 @@ def show(record: Record, now: int, *, masked: bool = False) -> dict[str, Any]:
     if verification.suspicions:
         shown["suspicions"] = verification.suspicions.split(",")
     return shown | _test(verification)
+
+
+def show_started(started: "Started", now: int, url: str) -> dict[str, Any]:
+    """The answer to a start.
+
+    Args:
+        now: epoch milliseconds.
+        url: where pages are found, with no slash at the end.
+    """
+    page = {"page_url": f"{url}/v1/pages/{started.page}"} if started.page else {}
+    return show(started.record, now) | page
 
 
 def _send(send: Send) -> dict[str, Any]:

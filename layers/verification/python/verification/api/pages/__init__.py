@@ -1,0 +1,1 @@
+"""The page on which a person types the code: HTML out, forms in."""

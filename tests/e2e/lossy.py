@@ -10,7 +10,7 @@ from tests.integration.proxies import Forwarder, ForwardingServer
 
 @dataclass(frozen=True)
 class Passed:
-    """A request that was passed on: the first reply to it was lost, or it arrived."""
+    """A request that was passed on, what came back, and whether that was lost."""
 
     target: str
     idempotency_key: str | None

@@ -85,6 +85,7 @@ def assert_repeated_under_one_key(proxy: LossyProxy) -> None:
     """Whatever was asked is what was asked again, once, when the reply did not come."""
     first, second = proxy.passed
     assert first.lost and not second.lost
+    assert first.status < 300 and second.status < 300  # both were done
     assert (first.target, first.body) == (second.target, second.body)
     key = first.idempotency_key or json.loads(first.body)["idempotency_key"]
     assert key and first.idempotency_key == second.idempotency_key

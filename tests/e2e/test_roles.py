@@ -4,14 +4,17 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import requests
-from verification.storage.table import use_key
+from verification.domain.webhooks import Webhook
+from verification.storage.table import use_key, webhook_key
+from verification.storage.webhooks import write_webhook
 
 from tests.e2e import dialects
+from tests.e2e.listening import receiver
 from tests.e2e.rules import RETURN_URL
 from tests.e2e.talking import a_number, client_with, code_in, start
 from tests.e2e.test_flows import age
@@ -301,6 +304,44 @@ def probe_tally(probe: Probe) -> bool:
     return bool(answer == {"batchItemFailures": []})
 
 
+def probe_events(probe: Probe) -> bool:
+    """A start to tell and to look after, a send whose verification is read, one that is over."""
+    start_sample, send_sample, over = (
+        json.loads((ROOT / f"events/{name}.json").read_text())
+        for name in ("tally-stream", "events-stream-delivered", "events-queue")
+    )
+    stream = {"Records": [*start_sample["Records"], *send_sample["Records"]]}
+    answers = [probe.hand("events", event) for event in (stream, over)]
+    print(f"events: {answers}")
+    return answers == [{"batchItemFailures": []}] * 2
+
+
+def probe_webhooks(probe: Probe) -> bool:
+    """A receiver that fails, that has failed for a day, and that is gone."""
+    webhook = Webhook(f"w{secrets.token_hex(6)}", probe.client.client_id, "")
+    table = {"TableName": probe.stack.tables["directory"]}
+    key = webhook_key(webhook.client_id, webhook.id)
+    dynamodb = probe.stack.aws("dynamodb")
+    [record] = json.loads((ROOT / "events/webhooks-queue-again.json").read_text())["Records"]
+    posting = json.loads(record["body"])
+    posting |= {"client_id": webhook.client_id, "webhook_id": webhook.id, "due": 0}
+    posting["event"] |= {"client_id": webhook.client_id}
+    with receiver() as other:
+        dynamodb.put_item(**table, Item=write_webhook(replace(webhook, url=other.url), 0))
+        answers = []
+        # The first try just now, or a day ago: again, given up, switched off.
+        for status, began in ((500, 0), (500, 1), (410, 0)):
+            other.status = status
+            body = json.dumps(posting | {"began": began})
+            event = {"Records": [record | {"body": body}]}
+            answers.append(probe.hand("webhooks", event))
+    item = dynamodb.get_item(**table, Key=key)["Item"]
+    dynamodb.delete_item(**table, Key=key)
+    print(f"webhooks: {answers}, {len(other.posted)} posts, {item['disabled']}")
+    done = answers == [{"batchItemFailures": []}] * 3 and len(other.posted) == 3
+    return done and bool(item["disabled"]["BOOL"])
+
+
 PROBES: dict[str, Callable[[Probe], bool]] = {
     "start": probe_start,
     "verify": probe_verify,
@@ -313,6 +354,8 @@ PROBES: dict[str, Callable[[Probe], bool]] = {
     "messagebird": probe_messagebird,
     "verigator": probe_verigator,
     "tally": probe_tally,
+    "events": probe_events,
+    "webhooks": probe_webhooks,
 }
 
 
@@ -328,7 +371,7 @@ def _nothing_from_queue_and_stream(stack: Stack) -> Iterator[None]:
     """
     client = stack.aws("lambda")
     mappings = client.list_event_source_mappings()["EventSourceMappings"]
-    assert len(mappings) == 2
+    assert len(mappings) == 5
     for mapping in mappings:
         client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     yield

@@ -184,13 +184,14 @@ READ = {
     "WebhooksFunction": ["C#*"],
 }
 # And which it changes: when secrets were used, by all who check any; services and their users.
-CHANGED = {function: ["K#*"] if "C#*" in items else [] for function, items in READ.items()} | {
+CHANGED = {function: ["K#*"] if items else [] for function, items in READ.items()} | {
     "PageFunction": [],  # nobody shows it a secret
     "VerifyFunction": ["K#*", "S#*"],
     "MessenteFunction": ["K#*", "S#*"],
     "MessageBirdFunction": ["K#*", "S#*"],
     "VerigatorFunction": ["K#*", "N#*", "S#*"],
     "WebhooksFunction": ["W#*"],
+    "TallyFunction": [],
 }
 # Of these AWS knows no resources, or only numbers and pools, which a provider's settings name.
 ANYWHERE = {

@@ -142,9 +142,7 @@ def test_what_end_user_messaging_says_of_the_account(
 ) -> None:
     attribute = {"Name": "ACCOUNT_TIER", "Value": tier}
     answers = Answers(
-        describe_account_attributes={
-            "AccountAttributes": [{"Name": "ACCOUNT_TIER", "Value": tier}]
-        },
+        describe_account_attributes={"AccountAttributes": [attribute]},
         describe_spend_limits={"SpendLimits": [{"Name": "X", "EnforcedLimit": limit}]},
     )
     check = sending.check_end_user_messaging

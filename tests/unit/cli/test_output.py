@@ -74,6 +74,18 @@ def test_what_comes_one_by_one_is_a_line_of_json_each(
     assert capsys.readouterr().out == "x\ny\n"
 
 
+def test_progress_is_for_a_terminal_and_on_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for is_terminal in (False, True):
+        monkeypatch.setenv("FORCE_COLOR", "1" if is_terminal else "")
+        with output.progress("Reading", 2) as done:
+            done(1)
+        printed = capsys.readouterr()
+        assert printed.out == "" and ("Reading" in printed.err) is is_terminal
+
+
 ENDLESS = """
 import argparse, itertools, sys
 from verification.cli import __main__ as program

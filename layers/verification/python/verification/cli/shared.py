@@ -132,14 +132,13 @@ class Resource:
     kind: str
 
 
-def resources(arguments: argparse.Namespace, kind: str) -> list[Resource]:
-    """Those of the stack that are of one kind."""
+def resources(arguments: argparse.Namespace) -> list[Resource]:
+    """All those of the stack."""
     listing = aws("cloudformation").get_paginator("list_stack_resources")
     return [
-        Resource(one["LogicalResourceId"], one.get("PhysicalResourceId", ""), kind)
+        Resource(one["LogicalResourceId"], one.get("PhysicalResourceId", ""), one["ResourceType"])
         for page in listing.paginate(StackName=arguments.stack)
         for one in page["StackResourceSummaries"]
-        if one["ResourceType"] == kind
     ]
 
 

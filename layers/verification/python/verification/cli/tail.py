@@ -19,6 +19,7 @@ _POLL_SECONDS = 4
 _PAGE, _PAGES = 1_000, 20  # events of a page, pages of a group in one poll
 _LATE = 30_000  # milliseconds: logs of a function may be there later than those of another
 
+_GROUP = "AWS::Logs::LogGroup"
 _EVENT = re.compile(r"[a-z][a-z0-9_]{2,63}")
 # What our own lines hold, see telemetry.py: nothing else is printed, whoever wrote it there.
 _FIELDS = (
@@ -47,7 +48,7 @@ _LONGEST = 200  # characters of one value
 
 def tail(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Print what the functions log, one line each, until Ctrl-C; destinations are masked."""
-    groups = [r.physical for r in resources(arguments, "AWS::Logs::LogGroup")]
+    groups = [r.physical for r in resources(arguments) if r.kind == _GROUP]
     if not groups:
         raise CommandError(f"The stack {arguments.stack} is not one of ours.")
     return _follow(groups, arguments)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from ..shared import stack_answer
 from .examined import Examined, Finding, problem, warning
 
 _SKEW = 30  # seconds; AWS refuses what is signed five minutes off
@@ -24,7 +23,7 @@ def check_stack(examined: Examined) -> Iterator[Finding]:
 
 
 def check_clock(examined: Examined) -> Iterator[Finding]:
-    said = stack_answer(examined.arguments)["ResponseMetadata"]["HTTPHeaders"]["date"]
+    said = examined.answer["ResponseMetadata"]["HTTPHeaders"]["date"]
     there = parsedate_to_datetime(said).timestamp()
     skew = round(examined.now / 1000 - there)
     if abs(skew) > _SKEW:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...settings import Settings
 from ...valueclass import valueclass
-from ..shared import Resource, aws, parameters, resources, stack
+from ..shared import Resource, aws, resources, stack_answer
 
 
 class Severity(StrEnum):
@@ -64,13 +64,19 @@ class Examined:
         return self._clients[service]
 
     @cached_property
+    def answer(self) -> Any:
+        """CloudFormation's whole answer about the stack."""
+        return stack_answer(self.arguments)
+
+    @cached_property
     def stack(self) -> Any:
         """As CloudFormation describes it."""
-        return stack(self.arguments)
+        return self.answer["Stacks"][0]
 
     @cached_property
     def parameters(self) -> Mapping[str, str]:
-        return parameters(self.arguments)
+        listed = self.stack.get("Parameters", [])
+        return {p["ParameterKey"]: p["ParameterValue"] for p in listed}
 
     @cached_property
     def outputs(self) -> Mapping[str, str]:
@@ -78,7 +84,11 @@ class Examined:
 
     def resources(self, kind: str) -> list[Resource]:
         """Those of one kind, such as AWS::SQS::Queue."""
-        return resources(self.arguments, kind)
+        return [one for one in self._resources if one.kind == kind]
+
+    @cached_property
+    def _resources(self) -> list[Resource]:
+        return resources(self.arguments)
 
     @cached_property
     def functions(self) -> Mapping[str, Any]:

@@ -1,10 +1,9 @@
 """What becomes of verifications is told: by the bus, and by webhooks."""
 
-import itertools
 import json
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,12 +11,13 @@ import pytest
 from standardwebhooks import Webhook
 
 from tests.docs.events import check_event
+from tests.e2e.leaks import logged_by
 from tests.e2e.listening import Listener, Receiver, receiver
 from tests.e2e.talking import a_number, code_in, operate, start, wrong
+from tests.e2e.test_queue import eventually
 from tests.figures import Figure, Scale
+from tests.local.deploy import outputs
 from tests.local.stack import Credentials, Stack
-
-PATIENCE = 60  # seconds
 
 
 @pytest.fixture
@@ -40,15 +40,6 @@ def call(stack: Stack, client: Credentials, method: str, path: str, body: Any = 
     answer = stack.call(method, f"/v1/verifications{path}", body, client)
     assert answer.status < 300, answer
     return answer.body
-
-
-def eventually(holds: Callable[[], Any]) -> Any:
-    """What holds after a while, at the latest after PATIENCE."""
-    give_up = time.monotonic() + PATIENCE
-    while not (found := holds()) and time.monotonic() < give_up:
-        time.sleep(0.2)
-    assert found
-    return found
 
 
 def verified(stack: Stack, client: Credentials) -> str:
@@ -262,11 +253,7 @@ def test_what_nobody_took_waits_with_the_dead_letters_and_can_be_replayed(
     [posted] = eventually(lambda: receives.posted)[:1]
     old = {"client_id": client.client_id, "webhook_id": webhook, "event": posted.event}
     old |= {"tries": 20, "began": int((time.time() - 86_401) * 1000), "due": 0}
-    outputs = {
-        one["OutputKey"]: one["OutputValue"]
-        for one in stack.aws("cloudformation").describe_stacks()["Stacks"][0]["Outputs"]
-    }
-    queue = outputs["WebhooksQueueUrl"]
+    queue = outputs(stack.endpoint_url)["WebhooksQueueUrl"]
     stack.aws("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(old))
 
     def letters() -> Any:
@@ -306,15 +293,10 @@ def test_a_hostile_url_in_the_table_is_not_posted_to(
         ExpressionAttributeValues={":url": {"S": url}},
     )
     verified(stack, client)
-    logs = stack.aws("logs")
-    group = f"/aws/lambda/{stack.other_functions['webhooks'].rpartition(':')[2]}"
 
     def outcomes() -> set[str]:
-        found = logs.filter_log_events(
-            logGroupName=group, filterPattern=f'"{created["webhook_id"]}"'
-        )
-        lines = itertools.chain(event["message"] for event in found["events"])
-        told = (json.loads(line) for line in lines if created["webhook_id"] in line)
+        lines = (line for line in logged_by(stack, "webhooks") if created["webhook_id"] in line)
+        told = map(json.loads, lines)
         return {line["outcome"] for line in told if line["message"] == "webhook_posted"}
 
     assert eventually(outcomes) <= {"address_not_allowed", "no_connection"}

@@ -213,6 +213,8 @@ class FakeCloudFormation:
             "SessionsTableName": "sessions",
             "StartFunctionArn": "start",
             "VerifyFunctionArn": "verify",
+            "WebhooksDeadLetterQueueUrl": "dead-letters",
+            "WebhooksQueueUrl": "webhooks",
         }
         return {"Stacks": [describe(outputs, self.parameters)]}
 

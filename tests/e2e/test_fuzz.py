@@ -23,7 +23,7 @@ from tests.e2e.answers import Answers
 from tests.e2e.dialects import messagebird, verigator
 from tests.e2e.leaks import keys, messages
 from tests.e2e.rules import MARK, RETURN_URL, narrowed
-from tests.e2e.talking import operate
+from tests.e2e.talking import client_with
 from tests.e2e.vendors import Vendors
 from tests.figures import Figure, Scale
 from tests.local.stack import Credentials, Stack, handed_out
@@ -182,17 +182,11 @@ def things(stack: Stack, client: Credentials) -> dict[str, dict[str, str]]:
     }.items():
         made = messagebird(stack, client.access_key(), "POST", "/verify", fields)
         found[path] = {"id": made.body["id"]}
-    operate(stack, "profile", client.client_id, "--return-url", RETURN_URL, *of_stack(stack))
     started = stack.call(
         "POST", "/v1/verifications", {"to": a_number(), "page": {"return_url": RETURN_URL}}, client
     )
     found["/v1/pages/"] = {"token": started.body["page_url"].rpartition("/")[2]}
     return found
-
-
-def of_stack(stack: Stack) -> tuple[str, str]:
-    """The option that names its directory to a command."""
-    return "--table", stack.tables["directory"]
 
 
 def guide(schema: Any, found: Mapping[str, Mapping[str, str]]) -> None:
@@ -239,7 +233,7 @@ def freshened(name: str, value: Any) -> Any:
 def test_the_running_stack_is_as_its_document_says(
     stack: Stack, all_vendors: Vendors, scale: Scale, figure: Figure
 ) -> None:
-    client = stack.client("Fuzz")
+    client = client_with(stack, return_urls=[RETURN_URL])
     outcome = Outcome(Answers(frozenset({*handed_out, *keys(stack)} - {MARK})))
     handed_out.add(MARK)
     document = openapi()

@@ -72,6 +72,7 @@ def live(stack: Stack, client: Credentials, number: int) -> tuple[str, list[str]
     return one["id"], ["started", "sent", fate]
 
 
+@pytest.mark.soak
 def test_each_event_is_told_and_nothing_else_though_the_function_is_killed_in_between(
     stack: Stack, client: Credentials, listener: Listener, scale: Scale, figure: Figure
 ) -> None:

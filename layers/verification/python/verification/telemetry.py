@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from types import TracebackType
 
 from aws_lambda_powertools import Logger
@@ -36,6 +37,8 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._logger = Logger(location=None)  # it would always name this file
+        # A metric is written in two pieces: what is posted side by side must not come in between.
+        self._lines = Lock()
 
     def begin(self, correlation_id: str) -> None:
         """All lines from now on carry this id, until the next begin()."""
@@ -168,13 +171,15 @@ class Telemetry:
 
     def posted(self, posting: Posting, outcome: str) -> None:
         """An event was posted to a webhook: `taken`, or why not."""
-        self._logger.info("webhook_posted", extra=_posting(posting) | {"outcome": outcome})
         taken = outcome == "taken"
-        _count("WebhookTaken" if taken else "WebhookNotTaken")
+        with self._lines:
+            self._logger.info("webhook_posted", extra=_posting(posting) | {"outcome": outcome})
+            _count("WebhookTaken" if taken else "WebhookNotTaken")
 
     def buried(self, posting: Posting, outcome: str) -> None:
         """Nobody took an event in time: it waits with the dead letters."""
-        self.warn("webhook_given_up", **_posting(posting), outcome=outcome)
+        with self._lines:
+            self.warn("webhook_given_up", **_posting(posting), outcome=outcome)
 
     def warn(self, event: str, **fields: str | int) -> None:
         self._logger.warning(event, extra=fields)

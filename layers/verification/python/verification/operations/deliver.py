@@ -25,6 +25,7 @@ from .ports import (
     Webhooks,
 )
 
+_LET_BE = 30  # seconds that one which keeps failing is left alone
 _GONE = 410  # Standard Webhooks, "Responding to webhooks": post there no more
 
 
@@ -53,9 +54,12 @@ class Deliver:
             TemporarilyUnavailable: table or queue are out of reach; it has to come again.
         """
         client_id = str(event["client_id"])
-        for webhook in self._webhooks(client_id):
-            if webhook.wants(str(event["type"])):
-                self._try(webhook, Posting(client_id, webhook.id, event), remaining)
+        wanted = [one for one in self._webhooks(client_id) if one.wants(str(event["type"]))]
+        if len(wanted) == 1:
+            self._try(wanted[0], Posting(client_id, wanted[0].id, event), remaining)
+            return
+        for webhook in wanted:  # each by itself: one that hangs must not cost the others their time
+            self.postings.again(Posting(client_id, webhook.id, event), 0)
 
     def again(self, posting: Posting, remaining: Remaining) -> None:
         """Post an event to one webhook, when its time has come.
@@ -80,7 +84,7 @@ class Deliver:
         posting = replace(posting, began=posting.began or now)
         if self.circuit.is_open(webhook.id):
             # It keeps failing: others must not wait for it.
-            self._later(posting, now, "circuit_open")
+            self._later(posting, now, "circuit_open", at_least=_LET_BE)
             return
         outcome, status = self._ask(webhook, posting, now, remaining)
         self.circuit.note(webhook.id, failed=outcome != "taken")
@@ -112,10 +116,11 @@ class Deliver:
             return error.vendor_code, 0
         return ("taken" if 200 <= status < 300 else f"http_{status}"), status
 
-    def _later(self, posting: Posting, now: int, outcome: str) -> None:
+    def _later(self, posting: Posting, now: int, outcome: str, at_least: int = 0) -> None:
         if now - posting.began >= GIVE_UP_SECONDS * 1000:
             self.postings.bury(posting, outcome)
             self.telemetry.buried(posting, outcome)
             return
-        wait = round(delay(max(1, posting.tries)) * 1000 * self.jitter())
+        seconds = max(delay(max(1, posting.tries)), at_least)
+        wait = round(seconds * 1000 * self.jitter())
         self.postings.again(replace(posting, due=now + wait), wait)

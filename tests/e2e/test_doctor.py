@@ -162,6 +162,15 @@ class Patient:
         client.get_waiter("stack_update_complete").wait(
             StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE}
         )
+        settle(self.emulator, self.outputs)
+
+
+def settle(emulator: str, found: Mapping[str, str]) -> None:
+    """Wait for functions that are pending: the emulator lets them be so for a while."""
+    for arn in (arn for name, arn in found.items() if name.endswith("FunctionArn")):
+        aws(emulator, "lambda").get_waiter("function_active_v2").wait(
+            FunctionName=arn, WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +200,7 @@ def healthy(emulator: str, built: Path) -> Iterator[tuple[Sns, Mapping[str, str]
     # The emulator's CloudFormation leaves these two parts of the template out.
     switch(dynamodb, found, expiry=True)
     switch(dynamodb, found, backups=True)
+    settle(emulator, found)
     stand_in = Sns(emulator)
     yield stand_in, found
     stand_in.close()

@@ -90,14 +90,15 @@ class Patient:
     outputs: Mapping[str, str]
     capsys: pytest.CaptureFixture[str]
     mends: list[Callable[[], Any]] = field(default_factory=list)
+    status: int | None = None
 
     def aws(self, service: str) -> Any:
         return aws(self.emulator, service)
 
-    def findings(self, status: int) -> list[dict[str, str]]:
-        """What the doctor finds, and that it ends so."""
+    def findings(self) -> list[dict[str, str]]:
+        """What the doctor finds; `status` says how it ended."""
         self.capsys.readouterr()
-        assert main(["doctor", "--stack", NAME, "--json"]) == status
+        self.status = main(["doctor", "--stack", NAME, "--json"])
         found: list[dict[str, str]] = json.loads(self.capsys.readouterr().out)["findings"]
         return found
 
@@ -161,6 +162,15 @@ class Patient:
         client.get_waiter("stack_update_complete").wait(
             StackName=NAME, WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE}
         )
+        settle(self.emulator, self.outputs)
+
+
+def settle(emulator: str, found: Mapping[str, str]) -> None:
+    """Wait for functions that are pending: the emulator lets them be so for a while."""
+    for arn in (arn for name, arn in found.items() if name.endswith("FunctionArn")):
+        aws(emulator, "lambda").get_waiter("function_active_v2").wait(
+            FunctionName=arn, WaiterConfig={"Delay": 1, "MaxAttempts": PATIENCE}
+        )
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +200,7 @@ def healthy(emulator: str, built: Path) -> Iterator[tuple[Sns, Mapping[str, str]
     # The emulator's CloudFormation leaves these two parts of the template out.
     switch(dynamodb, found, expiry=True)
     switch(dynamodb, found, backups=True)
+    settle(emulator, found)
     stand_in = Sns(emulator)
     yield stand_in, found
     stand_in.close()
@@ -415,16 +426,16 @@ def test_a_planted_fault_is_found_and_nothing_else(
     patient: Patient, plant: Callable[[Patient], None], check: str, severity: str
 ) -> None:
     plant(patient)
-    (found,) = patient.findings(status=int(severity == "problem"))
-    assert (found["check"], found["severity"]) == (check, severity)
-    assert found["what"] and found["do"]
-    assert "password" not in found["what"].partition("messente.password")[0]
+    found = patient.findings()
+    assert [(one["check"], one["severity"]) for one in found] == [(check, severity)], found
+    assert patient.status == int(severity == "problem")
+    assert found[0]["what"] and found[0]["do"]
 
 
 def test_of_a_healthy_stack_there_is_nothing_to_say(
     patient: Patient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert patient.findings(status=0) == []
+    assert patient.findings() == [] and patient.status == 0
     assert main(["doctor", "--stack", NAME]) == 0
     assert capsys.readouterr().out.endswith("checks, nothing to do.\n")
 
@@ -433,7 +444,8 @@ def test_what_cannot_be_asked_is_not_taken_for_fine(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL_SNS")  # the emulator has no such answers
-    found = patient.findings(status=0)
+    found = patient.findings()
+    assert patient.status == 0
     assert [(one["check"], one["severity"]) for one in found] == [
         ("sms_sandbox", "unknown"),
         ("sms_spend", "unknown"),

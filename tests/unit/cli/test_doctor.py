@@ -80,6 +80,8 @@ def test_how_the_last_deployment_went(status: str, severities: list[str]) -> Non
         ({"State": "Active", "LastUpdateStatus": "Successful"}, []),
         ({"State": "Inactive"}, []),  # not called for weeks: it wakes up by itself
         ({}, []),
+        ({"State": "Pending"}, ["warning"]),
+        ({"State": "Active", "LastUpdateStatus": "InProgress"}, ["warning"]),
         ({"State": "Failed", "StateReason": "no such image"}, ["problem"]),
         ({"State": "Active", "LastUpdateStatus": "Failed"}, ["problem"]),
     ],

@@ -34,6 +34,7 @@ _FIELDS = (
     "status",
     "code",
     "vendor_code",
+    "message_id",
     "limit",
     "percent",
     "attempts",
@@ -42,6 +43,7 @@ _FIELDS = (
     "error",
     "where",
     "service_id",
+    "validity",
 )
 _LONGEST = 200  # characters of one value
 

@@ -8,6 +8,7 @@ from typing import Any
 from .examined import Examined, Finding, problem, warning
 
 _SKEW = 30  # seconds; AWS refuses what is signed five minutes off
+_DEPLOY = "deploy again: see docs/operations.md#deploying-and-upgrading"
 _FEW = 100  # executions at once; a new account may have 10
 
 
@@ -35,12 +36,15 @@ def check_clock(examined: Examined) -> Iterator[Finding]:
 
 def check_functions(examined: Examined) -> Iterator[Finding]:
     for name, found in examined.functions.items():
-        if found.get("State", "Active") not in ("Active", "Inactive"):
-            yield problem(f"{name} is {found['State']}.", f"StateReason: {_reason(found, 'State')}")
+        state = found.get("State", "Active")
+        if state == "Pending" or found.get("LastUpdateStatus") == "InProgress":
+            yield warning(f"{name} is just being made or changed.", "run this again in a minute")
+        elif state not in ("Active", "Inactive"):  # those nobody called for weeks wake up
+            yield problem(f"{name} is {state}: {_reason(found, 'State')}", _DEPLOY)
         if found.get("LastUpdateStatus") == "Failed":
             yield problem(
                 f"The last update of {name} failed: {_reason(found, 'LastUpdateStatus')}",
-                "deploy again: see docs/operations.md#deploying-and-upgrading",
+                _DEPLOY,
             )
 
 

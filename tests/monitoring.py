@@ -273,7 +273,7 @@ def _lines(
             namespace,
             metric,
             dimension,
-            _named(source, namespace, of),
+            _named(source, namespace, metric, of),
             {"label": f"{of} {line.get('stat', metric)}" if many else of, "stat": statistic},
         ]
         for of in source[kind]

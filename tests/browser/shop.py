@@ -28,8 +28,9 @@ class Shop:
         )
 
     def starts(self, to: str, **fields: Any) -> dict[str, Any]:
-        """Start a verification with a page."""
-        body = {"to": to, "locale": "en", "page": {"return_url": f"{self.url}/back?order=7"}}
+        """Start a verification with a page, which offers calls."""
+        page = {"return_url": f"{self.url}/back?order=7", "call": True}
+        body = {"to": to, "locale": "en", "page": page}
         answer = self._call("POST", "/v1/verifications", body | fields)
         assert answer.status == 201, answer
         started: dict[str, Any] = answer.body

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -24,7 +25,7 @@ from verification_client import (
     errors,
     lambdas,
 )
-from verification_client.client import TIMEOUT_SECONDS
+from verification_client.client import RESEND_TIMEOUT_SECONDS, TIMEOUT_SECONDS
 
 from tests.local import ROOT
 from tests.providers.hostile import (
@@ -61,6 +62,11 @@ def no_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     waits: list[float] = []
     monkeypatch.setattr("verification_client.client.time.sleep", waits.append)
     return waits
+
+
+def pause(seconds: float) -> None:
+    """Wait in earnest: nobody sleeps here, see no_waits()."""
+    threading.Event().wait(seconds)
 
 
 def over_https(server: RawServer, **options: Any) -> VerificationClient:
@@ -316,6 +322,50 @@ def test_a_silent_service_is_waited_for_no_longer_than_told() -> None:
         assert silent.value.asked
 
 
+@pytest.mark.parametrize("head", [b"", b"Content-Length: 100000\r\n\r\n"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_service_that_drips_is_waited_for_no_longer_than_told(
+    head: bytes, tls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def behave(talk: Talk, asked: Asked) -> None:
+        talk.say(b"HTTP/1.1 200 OK\r\n" + head)
+        for byte in b"X-A: b\r\n" * 50:
+            talk.say(bytes([byte]))
+            pause(0.025)
+        raise AssertionError("the caller did not hang up")
+
+    context = None
+    if tls:
+        context, certificate = self_signed(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with RawServer(behave, context) as server:
+        with pytest.raises(errors.Unreachable, match="ReadTimeoutError") as slow:
+            over_https(server, tries=1, timeout=0.5).lookup(ID)
+        assert slow.value.asked
+
+
+def test_a_kept_connection_has_the_whole_time_for_each_answer() -> None:
+    def behave(talk: Talk, asked: Asked) -> None:
+        answer = http(json.dumps(STARTED))
+        talk.say(answer[:20])
+        pause(0.3)
+        talk.say(answer[20:])
+
+    with RawServer(behave) as server:
+        client = over_https(server, tries=1, timeout=1.0)
+        for _ in range(5):
+            client.lookup(ID)
+        assert server.connections == 1
+
+
+def test_a_page_that_offers_calls_is_asked_for() -> None:
+    with RawServer(says(http(json.dumps(STARTED)))) as server:
+        client = over_https(server)
+        client.start("+447700900123", page_return_url="https://shop.example.com", page_call=True)
+    said = json.loads(server.asked[0].body)["page"]
+    assert said == {"return_url": "https://shop.example.com", "call": True}
+
+
 def test_a_page_is_asked_for_and_its_result_is_used_once() -> None:
     url, result = "https://verify.example.com/v1/pages/t", "a-result"
     answers = [STARTED | {"page_url": url}, STARTED | {"page": {"result": "confirmed"}}]
@@ -468,9 +518,46 @@ def test_functions_have_the_names_that_it_calls() -> None:
 
 
 def test_a_function_that_is_slow_is_not_taken_for_lost() -> None:
-    # But for a resend: its function has longer, for what the queue asks of it.
-    timeouts = [f["Timeout"] for name, f in NAMED.items() if not name.endswith("-resend")]
-    assert max(timeouts) < TIMEOUT_SECONDS
+    timeouts = {name.rpartition("-")[2]: f["Timeout"] for name, f in NAMED.items()}
+    assert timeouts.pop("resend") < RESEND_TIMEOUT_SECONDS
+    assert max(timeouts.values()) < TIMEOUT_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("told", "waits"), [(None, (RESEND_TIMEOUT_SECONDS, TIMEOUT_SECONDS)), (5.0, (5.0, 5.0))]
+)
+def test_a_resend_is_waited_for_as_long_as_its_function_may_run(
+    told: float | None, waits: tuple[float, float]
+) -> None:
+    class Noting:
+        def ask(self, *asked: Any) -> Mapping[str, Any]:
+            noted.append(asked[-1])
+            return dict(STARTED)
+
+    noted: list[float] = []
+    client = VerificationClient(Noting(), timeout=told)
+    client.resend(ID)
+    client.lookup(ID)
+    assert tuple(noted) == waits
+
+
+def test_boto3_has_a_client_for_each_timeout_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[float, FakeLambda] = {}
+
+    def make(timeout: float) -> FakeLambda:
+        assert timeout not in made
+        return made.setdefault(timeout, FakeLambda(STARTED, STARTED))
+
+    monkeypatch.setattr("verification_client.lambdas._make_client", make)
+    client = VerificationClient.over_lambda("verify", "shop-k3q7m2xa")
+    for _ in range(2):
+        client.lookup(ID)
+        client.resend(ID)
+    functions = {seconds: {a["FunctionName"] for a in one.asked} for seconds, one in made.items()}
+    assert functions == {
+        TIMEOUT_SECONDS: {"verify-lookup:shop-k3q7m2xa"},
+        RESEND_TIMEOUT_SECONDS: {"verify-resend:shop-k3q7m2xa"},
+    }
 
 
 def test_a_list_is_a_lookup_by_destination() -> None:

@@ -95,7 +95,7 @@ def _remember(stack: FakeStack) -> None:
             nonce=bytes(16),
             code_mac=code_mac(stack.code_keys.keys[one[0]], one, CODE),
         )
-        details = Details(return_url=RETURN_URL) if one == ID else None
+        details = Details(return_url=RETURN_URL, page_call=True) if one == ID else None
         verification = replace(verification, detailed=details is not None)
         stack.verifications.create(verification, details, [], plenty)
     stack.countries[IP] = "GB"

@@ -100,7 +100,13 @@ def _start(schema: Schema) -> Schema:
         ),
         "ip": {"enum": ["203.0.113.77", "2001:db8::77", None]},
         "user_agent": or_null(marked(512)),
-        "page": {"enum": [{"return_url": RETURN_URL}, {"return_url": RETURN_URL, "webotp": False}]},
+        "page": {
+            "enum": [
+                {"return_url": RETURN_URL},
+                {"return_url": RETURN_URL, "webotp": False},
+                {"return_url": RETURN_URL, "call": True},
+            ]
+        },
     }
     by_mail = fields | {
         "to": ADDRESS,

@@ -80,13 +80,16 @@ class Visitor:
         return self
 
     def does(self, action: str, code: str = "") -> "Visitor":
-        """Use a form of the page that was seen last; follow a redirect to the page itself."""
+        """Use a form of the page that was seen last; follow a redirect to the page itself.
+
+        A guess that got no answer is answered by the page.
+        """
         fields = {"action": action}
         if action == "verify":
             fields |= {"code": code, "form": self.form}
         self.sends(fields)
-        assert self.status == 303, self.html
-        if self.location.startswith("?"):
+        assert self.status == (503 if "Location" not in self.answer["headers"] else 303), self.html
+        if self.status == 303 and self.location.startswith("?"):
             (notice,) = parse_qs(urlsplit(self.location).query)["e"]
             self.sees(notice)
         return self

@@ -48,6 +48,7 @@ class _Beside:
     details: Details = field(default_factory=Details)
     sends: dict[int, Send] = field(default_factory=dict)
     result_key: bytes | None = None
+    page_tried_at: int | None = None
     reports: dict[tuple[int, str], tuple[int, Delivery]] = field(default_factory=dict)
 
 
@@ -289,6 +290,17 @@ class InMemoryVerifications:
             beside.reports[key] = send.began, report.delivery
             return True
 
+    def try_from_page(self, verification: Verification, now: int, before: int) -> bool:
+        with self._lock:
+            self._begin("try_from_page")
+            beside = self._beside.get(verification.token)
+            if beside is None or beside.expires_at != verification.expires_at:
+                return False
+            if beside.details.return_url is None or (beside.page_tried_at or 0) > before:
+                return False
+            beside.page_tried_at = now
+            return True
+
     def use_result(self, verification: Verification, key: bytes) -> bool:
         with self._lock:
             self._begin("use_result")
@@ -350,6 +362,7 @@ class InMemoryVerifications:
                 for number, send in sorted(beside.sends.items())
                 if number <= found.sends and send.claimed >= found.created_at
             ),
+            beside.page_tried_at if found.detailed else None,
         )
 
     def give_back(self, verification: Verification, keys: Sequence[str], amount: int) -> None:

@@ -131,6 +131,7 @@ def test_what_is_created_is_read_back_whole(verifications: Verifications) -> Non
         webotp_domain="example.com",
         android_hash="a" * 11,
         return_url="https://shop.example/back",
+        page_call=True,
     )
     assert verifications.create(full, details, [], remaining) is None
     assert verifications.read(full.token) == Record(full, details, ())
@@ -940,6 +941,29 @@ def test_a_result_is_used_once_and_by_a_repeat_of_the_same_request(
     assert verifications.use_result(verification, first)
     assert not verifications.use_result(verification, other)
     assert verifications.use_result(with_page(verifications), other)
+
+
+def test_of_tries_on_a_page_one_is_let_through_in_a_while(verifications: Verifications) -> None:
+    verification = with_page(verifications)
+    assert verifications.try_from_page(verification, NOW + 30_000, NOW)
+    assert not verifications.try_from_page(verification, NOW + 59_999, NOW + 29_999)
+    assert verifications.try_from_page(verification, NOW + 60_000, NOW + 30_000)
+    record = verifications.read(verification.token)
+    assert record and (record.verification, record.page_tried_at) == (verification, NOW + 60_000)
+
+
+def test_nobody_tries_on_a_page_that_is_not_there(verifications: Verifications) -> None:
+    assert not verifications.try_from_page(make(), NOW, NOW)
+    sent = created(verifications)
+    verifications.record_send(sent, send(1, NOW + 5))
+    assert not verifications.try_from_page(sent, NOW, NOW)
+    canceled = with_page(verifications)
+    verifications.cancel(canceled.id, "shop")
+    assert not verifications.try_from_page(canceled, NOW, NOW)
+    gone = with_page(verifications)
+    later = {"created_at": gone.expires_at * 1000, "expires_at": gone.expires_at + 1000}
+    with_page(verifications, token=gone.token, **later)
+    assert not verifications.try_from_page(gone, NOW, NOW)
 
 
 def test_there_is_no_result_without_a_page(verifications: Verifications) -> None:

@@ -15,17 +15,18 @@ from verification.domain.page_texts import PAGE_TEXTS, PageTexts
 from verification.domain.policy import Client, Profile
 from verification.domain.texts import TEXTS
 from verification.domain.verification import Channel, Status
-from verification.errors import TemporarilyUnavailable
+from verification.errors import ProviderUnavailable, TemporarilyUnavailable
 
 from tests.fakes.browser import Visitor
 from tests.fakes.calls import SECRET, Context, FakeClients, http_event
 from tests.fakes.functions import load
-from tests.fakes.providers import FakeMessenger
+from tests.fakes.providers import FakeMessenger, FakeVerifier
 from tests.fakes.services import InMemoryServices
 from tests.fakes.stack import FakeStack
 
 BACK = "https://shop.example/back?order=7"
 HERE = "https://shop.example"
+WITH_CALLS = {"return_url": BACK, "call": True}
 MAX_BYTES = 30_000
 
 type Handler = Callable[[Any, Any], Any]
@@ -37,7 +38,8 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **policy: Any) -> None:
         channels = (Channel.SMS, Channel.VOICE, Channel.EMAIL)
         sends = policy.pop("sends", "1000/10m")
-        self.stack = FakeStack(sends, providers=[FakeMessenger("sns", channels=channels)])
+        provider = policy.pop("provider", FakeMessenger("sns", channels=channels))
+        self.stack = FakeStack(sends, providers=[provider])
         profile = Profile(policy.pop("brand", "Shop"), return_urls=("https://shop.example/back",))
         self.client = Client("web", profile, **policy)
         self.clients = FakeClients(self.client)
@@ -132,6 +134,23 @@ def test_a_page_may_lead_to_where_the_list_says_and_nowhere_else(world: World, u
     assert world.stack.verifications.used == {} and world.stack.journal == []
 
 
+def test_a_start_repeated_with_its_key_is_answered_whatever_the_list_says_by_now(
+    world: World,
+) -> None:
+    event = http_event(
+        body={"to": "+31612345678", "page": {"return_url": BACK}},
+        headers={"Authorization": f"Bearer web.{SECRET}", "Idempotency-Key": "k"},
+    )
+    event["requestContext"] |= {"domainName": "verify.example.com", "path": "/v1/verifications"}
+    first = world.start(event, Context())
+    world.clients._clients["web"] = replace(world.client, profile=Profile("Shop"))
+    again = world.start(event, Context())
+    assert (again["statusCode"], again["body"]) == (first["statusCode"], first["body"])
+    assert len(world.stack.watches.queued) == 1
+    event["headers"]["Idempotency-Key"] = "other"
+    assert json.loads(world.start(event, Context())["body"])["code"] == "return_url_not_allowed"
+
+
 def test_without_a_list_there_are_no_pages(world: World) -> None:
     world.clients._clients["web"] = replace(world.client, profile=Profile("Shop"))
     assert world.starts()["code"] == "return_url_not_allowed"
@@ -195,7 +214,7 @@ def test_the_page_says_to_whom_the_code_went_and_nothing_more(world: World) -> N
     assert "We sent a code to +316*****678 ." in visitor.text
     assert "Attempts left: 5 Valid for 5:00" in visitor.text
     assert "Possible again in 0:30" in visitor.text
-    assert visitor.actions == ["verify", "resend", "call"]
+    assert visitor.actions == ["verify", "resend"]
     for secret in (world.code(visitor), "31612345678", "order-7", "Ann", "web"):
         assert secret not in visitor.html.replace(visitor.token, "")
     assert visitor.link == f"{BACK}&verification={visitor.token[:27]}"
@@ -343,7 +362,8 @@ def test_digits_of_any_script_are_read(typed: str, read: str | None) -> None:
 
 
 def test_the_code_is_sent_again_or_said_on_the_phone(world: World) -> None:
-    visitor = world.visitor()
+    visitor = world.visitor(page=WITH_CALLS)
+    assert visitor.actions == ["verify", "resend", "call"]
     visitor.does("resend")
     assert "The code was sent again." not in visitor.text, "too early"
     assert len(world.stack.watches.queued) == 1
@@ -358,13 +378,41 @@ def test_the_code_is_sent_again_or_said_on_the_phone(world: World) -> None:
     assert record and [send.taken.channel for send in record.sends] == ["sms", "voice", "sms"]
 
 
+@pytest.mark.parametrize("channels", [["sms", "voice"], ["sms", "whatsapp"]])
+def test_a_call_is_offered_where_the_start_names_voice(
+    monkeypatch: pytest.MonkeyPatch, channels: list[str]
+) -> None:
+    world = World(monkeypatch, provider=FakeMessenger("sns", channels=tuple(Channel)))
+    visitor = world.visitor(channels=channels)
+    assert ("call" in visitor.actions) is ("voice" in channels)
+
+
+def test_a_call_is_made_only_where_the_page_offers_it(world: World) -> None:
+    visitor = world.visitor()
+    world.stack.clock.advance(30)
+    assert visitor.does("call").text.count("That did not work. Try again later.") == 1
+    assert len(world.stack.watches.queued) == 1
+    record = world.stack.verifications.read(visitor.token[1:27])
+    assert record and (record.verification.sends, record.page_tried_at) == (1, None)
+    assert "The code was sent again." in visitor.does("resend").text
+
+
+def test_a_call_that_the_client_asked_for_itself_lets_nobody_else_call(world: World) -> None:
+    visitor = world.visitor()
+    world.stack.clock.advance(30)
+    world.stack.resend(world.client, visitor.token[:27], Channel.VOICE, lambda: 10_000)
+    world.stack.clock.advance(30)
+    assert visitor.sees().actions == ["verify", "resend"]
+    assert visitor.sends({"action": "call"}).location == "?e=fault"
+
+
 def test_who_was_called_first_is_called_again(world: World) -> None:
-    visitor = world.visitor(channel="voice")
+    visitor = world.visitor(channel="voice", page=WITH_CALLS)
     assert visitor.actions == ["verify", "resend"]
 
 
 def test_an_address_is_not_called(world: World) -> None:
-    visitor = world.visitor(to="ann@example.com")
+    visitor = world.visitor(to="ann@example.com", page=WITH_CALLS)
     assert visitor.actions == ["verify", "resend"]
     assert "We sent a code to a***@example.com ." in visitor.text
 
@@ -386,6 +434,41 @@ def test_a_limit_that_a_page_meets_is_counted_as_any_other(
     world.stack.clock.advance(30)
     assert "That did not work. Try again later." in visitor.does("resend").text
     assert '"Limited"' in capsys.readouterr().out
+
+
+def test_refused_tries_of_a_page_have_to_wait_like_sends(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(monkeypatch, sends="1/1h")
+    visitor = world.visitor(page=WITH_CALLS)
+    queued = world.stack.watches.queued
+    for tries in (1, 2, 3):
+        world.stack.clock.advance(30)
+        world.stack.journal.clear()
+        assert visitor.sends({"action": "resend"}).location == "?e=fault"
+        for action in ("resend", "call") * 5:
+            assert visitor.sends({"action": action}).location == "?e=now"
+        assert len(queued) == 1 + tries
+        assert world.stack.journal.count("claim") == 1
+        assert "Possible again in 0:30" in visitor.sees().text
+
+
+def test_a_try_that_comes_too_early_makes_nobody_wait_longer(world: World) -> None:
+    visitor = world.visitor()
+    world.stack.clock.advance(29)
+    visitor.does("resend")
+    world.stack.clock.advance(1)
+    assert "The code was sent again." in visitor.does("resend").text
+
+
+def test_a_client_that_asks_itself_waits_for_no_tries_of_a_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, sends="1/1m")
+    visitor = world.visitor()
+    world.stack.clock.advance(45)
+    assert visitor.sends({"action": "resend"}).location == "?e=fault"
+    world.stack.clock.advance(60)
+    sent = world.stack.resend(world.client, visitor.token[:27], None, lambda: 10_000)
+    assert sent.verification.sends == 2
 
 
 def test_a_page_ends_with_its_verification(world: World) -> None:
@@ -469,6 +552,45 @@ def test_a_guess_that_was_not_judged_is_not_called_wrong(world: World) -> None:
     visitor.does("verify", world.code(visitor))
     assert "That did not work. Try again later." in visitor.text
     assert "not right" not in visitor.text
+
+
+def test_a_guess_that_got_no_answer_is_the_same_guess_when_it_is_sent_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verifier = FakeVerifier(name="sns", check_failing=ProviderUnavailable("sns", "503"))
+    world = World(monkeypatch, provider=verifier)
+    visitor = world.visitor()
+    form = visitor.form
+    for _ in range(5):
+        assert visitor.does("verify", verifier.code).status == 503
+        assert "That did not work. Try again later." in visitor.text
+        assert visitor.form == form
+        world.stack.clock.advance(15)
+    record = world.stack.verifications.read(visitor.token[1:27])
+    assert record and record.verification.attempts == 1
+    assert len(verifier.asked) == 5
+    verifier.check_failing = None
+    back = visitor.does("verify", verifier.code).location
+    assert world.page_result(back) == "confirmed"
+
+
+@pytest.mark.parametrize("form", ["", "x", "a" * 27, '"><script>', "A" * 26])
+def test_a_form_that_is_none_of_ours_is_not_shown_again(world: World, form: str) -> None:
+    visitor = world.visitor()
+    world.stack.verifications.failing["guess"] = TemporarilyUnavailable()
+    visitor.sends({"action": "verify", "code": world.code(visitor), "form": form})
+    assert visitor.location == "?e=fault"
+
+
+def test_nobody_chooses_the_form_of_a_page_by_its_address(world: World) -> None:
+    visitor = world.visitor()
+    event = http_event(
+        "GET",
+        "/v1/pages/{token}",
+        queryStringParameters={"e": "fault", "f": "a" * 26, "form": "a" * 26},
+        pathParameters={"token": visitor.token},
+    )
+    assert "a" * 26 not in world.page(event, Context())["body"]
 
 
 # ------------------------------------------------------------------------ how it is answered

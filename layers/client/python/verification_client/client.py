@@ -30,7 +30,9 @@ from .https import Https
 from .lambdas import Lambdas
 
 TRIES = 3
-TIMEOUT_SECONDS = 20.0  # longer than the service's functions may run: what is slow is not lost
+# Longer than the service's functions may run: what is slow is not lost.
+TIMEOUT_SECONDS = 20.0
+RESEND_TIMEOUT_SECONDS = 30.0
 _DELAY_BASE, _DELAY_CAP = 0.2, 3.0  # seconds
 
 _WITHOUT_ID = {"start", "list"}
@@ -79,8 +81,12 @@ class Transport(Protocol):
         verification_id: str,
         fields: Mapping[str, Any],
         idempotency_key: str | None,
+        timeout: float,
     ) -> Mapping[str, Any]:
         """Ask once; the JSON of the answer, empty where it has none.
+
+        Args:
+            timeout: seconds to wait for the answer.
 
         Raises:
             VerificationError: the service says something else, or nothing.
@@ -98,13 +104,18 @@ class VerificationClient:
 
     Args:
         transport: see over_https() and over_lambda().
+        timeout: seconds that one try waits for its answer; None: 20, and 30 for a resend, whose
+            function may run for longer.
         tries: of each call, in all; 1 or more.
     """
 
-    def __init__(self, transport: Transport, *, tries: int = TRIES) -> None:
+    def __init__(
+        self, transport: Transport, *, timeout: float | None = None, tries: int = TRIES
+    ) -> None:
         if tries < 1:
             raise ValueError("tries should be 1 or more")
         self._transport = transport
+        self._timeout = timeout
         self._tries = tries
 
     @classmethod
@@ -114,19 +125,19 @@ class VerificationClient:
         client_id: str,
         secret: str,
         *,
-        timeout: float = TIMEOUT_SECONDS,
+        timeout: float | None = None,
         tries: int = TRIES,
     ) -> Self:
         """Over HTTPS, with a client's id and secret.
 
         Args:
             url: the stack's output `ApiUrl`.
-            timeout: seconds that one try may be silent.
+            timeout: seconds that one try waits for its whole answer; see VerificationClient.
 
         Raises:
             ValueError: the URL is not https (http is for this machine alone).
         """
-        return cls(Https(url, client_id, secret, timeout), tries=tries)
+        return cls(Https(url, client_id, secret), timeout=timeout, tries=tries)
 
     @classmethod
     def over_lambda(
@@ -134,7 +145,7 @@ class VerificationClient:
         prefix: str,
         client_id: str,
         *,
-        timeout: float = TIMEOUT_SECONDS,
+        timeout: float | None = None,
         tries: int = TRIES,
         alias: bool = True,
         lambda_client: Any = None,
@@ -144,17 +155,20 @@ class VerificationClient:
         Args:
             prefix: the stack's name, with which the functions' begin.
             client_id: whose name an alias of each function has.
-            timeout: seconds that one try may be silent.
+            timeout: seconds that one try may be silent; see VerificationClient.
             alias: False for a client created with --direct-invoke, which the payload names.
-            lambda_client: boto3's, in place of one of our own; it should not repeat by itself.
+            lambda_client: boto3's, in place of our own; it should not repeat by itself, and its own
+                timeouts hold.
         """
-        return cls(Lambdas(prefix, client_id, alias, timeout, lambda_client), tries=tries)
+        lambdas = Lambdas(prefix, client_id, alias, lambda_client)
+        return cls(lambdas, timeout=timeout, tries=tries)
 
     def start(
         self,
         to: str,
         *,
         page_return_url: str | None = None,
+        page_call: bool = False,
         idempotency_key: str | None = None,
         **fields: Unpack[StartFields],
     ) -> Verification:
@@ -164,6 +178,7 @@ class VerificationClient:
             to: a number in E.164, or in its country's spelling with `country`; or an address.
             page_return_url: where the hosted page leads to when the code was right; with it the
                 answer has a `page_url`.
+            page_call: whether the page offers a call in place of a message.
             idempotency_key: of your own, where you may repeat the call yourself; 1 to 128 visible
                 ASCII characters.
             fields: see StartFields; what is None goes by the service's default.
@@ -171,8 +186,8 @@ class VerificationClient:
         Raises:
             VerificationError: see errors.py.
         """
-        page = page_return_url and {"return_url": page_return_url}
-        said = {"to": to} | _given({"page": page}) | _given(fields)
+        page = _given({"return_url": page_return_url, "call": page_call or None})
+        said = {"to": to} | _given({"page": page or None}) | _given(fields)
         return self._do(read_verification, "start", "", said, _key(idempotency_key))
 
     def verify(
@@ -284,15 +299,17 @@ class VerificationClient:
     def _ask(
         self, operation: str, verification_id: str, fields: Mapping[str, Any], key: str | None
     ) -> Mapping[str, Any]:
+        usual = RESEND_TIMEOUT_SECONDS if operation == "resend" else TIMEOUT_SECONDS
+        timeout = usual if self._timeout is None else self._timeout
         for number in range(1, self._tries):
             try:
-                return self._transport.ask(operation, verification_id, fields, key)
+                return self._transport.ask(operation, verification_id, fields, key, timeout)
             except VerificationError as error:
                 wait = _delay(number, error.retry_after)
                 if wait is None or not _is_worth_a_repeat(error, operation):
                     raise
                 time.sleep(wait)
-        return self._transport.ask(operation, verification_id, fields, key)
+        return self._transport.ask(operation, verification_id, fields, key, timeout)
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """The service over HTTPS."""
 
+import http.client
+import io
 import json
 import re
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from .errors import Unreachable, error_of
@@ -35,14 +39,13 @@ class Https:
 
     Args:
         url: the stack's output `ApiUrl`.
-        timeout: seconds that one try may be silent.
 
     Raises:
         ValueError: the URL is not https (http is for this machine alone), or the id or the secret
             has characters that none has.
     """
 
-    def __init__(self, url: str, client_id: str, secret: str, timeout: float) -> None:
+    def __init__(self, url: str, client_id: str, secret: str) -> None:
         parts = urlsplit(url)
         if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
             raise ValueError("url should begin with https://: it carries the client's secret")
@@ -58,9 +61,9 @@ class Https:
         self._pool = urllib3.PoolManager(
             maxsize=_CONNECTIONS,
             retries=False,
-            timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=timeout),
             cert_reqs="CERT_REQUIRED",
         )
+        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def ask(
         self,
@@ -68,6 +71,7 @@ class Https:
         verification_id: str,
         fields: Mapping[str, Any],
         idempotency_key: str | None,
+        timeout: float,
     ) -> Mapping[str, Any]:
         """See client.Transport."""
         method, path = _ADDRESSES[operation]
@@ -86,7 +90,13 @@ class Https:
         self._used_at = now
         try:
             answer = self._pool.request(
-                method, url, body=body, headers=headers, redirect=False, preload_content=False
+                method,
+                url,
+                body=body,
+                headers=headers,
+                timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=timeout),
+                redirect=False,
+                preload_content=False,
             )
             with answer:  # closes what is too large, and ends what is read to its end
                 data = answer.read(_MAX_ANSWER_BYTES + 1)
@@ -95,6 +105,53 @@ class Https:
             # Its words may hold the whole address.
             raise Unreachable(type(error).__name__, asked=asked) from None
         return _read(answer.status, data)
+
+
+class _Bytes(io.RawIOBase):
+    """What comes in on a connection until a moment; a socket's own timeout is for each byte."""
+
+    def __init__(self, connection: socket.socket, raw: io.RawIOBase, until: float) -> None:
+        self._connection, self._raw, self._until = connection, raw, until
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the answer takes too long")
+        self._connection.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    """An answer that is over, head and body, when the timeout of its connection is."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        if (seconds := sock.gettimeout()) is not None:
+            raw = self.fp.detach()
+            self.fp = io.BufferedReader(_Bytes(sock, raw, time.monotonic() + seconds))
+
+
+class _Http(HTTPConnection):
+    response_class = _Response
+
+
+class _Https(HTTPSConnection):
+    response_class = _Response
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Http
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _Https
 
 
 def _word(value: object) -> str:

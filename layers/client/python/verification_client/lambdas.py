@@ -1,6 +1,7 @@
 """The service by direct invoke of its functions."""
 
 import json
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,17 +26,16 @@ class Lambdas:
         prefix: the stack's name, with which the functions' begin.
         alias: whether to call the functions by the alias that is named after the client; else the
             payload names it.
-        timeout: seconds that one try may be silent.
-        client: boto3's, in place of one of our own.
+        client: boto3's, in place of our own.
     """
 
-    def __init__(
-        self, prefix: str, client_id: str, alias: bool, timeout: float, client: Any = None
-    ) -> None:
+    def __init__(self, prefix: str, client_id: str, alias: bool, client: Any = None) -> None:
         self._prefix = prefix
         self._qualifier = f":{client_id}" if alias else ""
         self._named = {} if alias else {"client": client_id}
-        self._client = client or _make_client(timeout)
+        self._given = client
+        self._made: dict[float, Any] = {}  # by their timeouts, which boto3 has for a client alone
+        self._lock = threading.Lock()  # threads may share clients, but not make them
 
     def ask(
         self,
@@ -43,6 +43,7 @@ class Lambdas:
         verification_id: str,
         fields: Mapping[str, Any],
         idempotency_key: str | None,
+        timeout: float,
     ) -> Mapping[str, Any]:
         """See client.Transport."""
         from botocore.exceptions import (
@@ -56,8 +57,9 @@ class Lambdas:
 
         named = {"id": verification_id, "idempotency_key": idempotency_key, **self._named}
         payload = {**fields, **{name: value for name, value in named.items() if value}}
+        client = self._given or self._client(timeout)
         try:
-            answer = self._client.invoke(
+            answer = client.invoke(
                 FunctionName=f"{self._prefix}-{_FUNCTIONS[operation]}{self._qualifier}",
                 Payload=json.dumps(payload).encode(),
             )
@@ -69,6 +71,12 @@ class Lambdas:
         except ClientError as error:
             raise _refusal(error.response) from error
         return _read(data, "FunctionError" in answer)
+
+    def _client(self, timeout: float) -> Any:
+        with self._lock:
+            if timeout not in self._made:
+                self._made[timeout] = _make_client(timeout)
+            return self._made[timeout]
 
 
 def _make_client(timeout: float) -> Any:

@@ -148,6 +148,7 @@ class Details:
     webotp_domain: str | None = None
     android_hash: str | None = None
     return_url: str | None = None  # of its page, if it has one; in its one spelling
+    page_call: bool = False  # whether who sees its page may be called instead
 
 
 DETAIL_NAMES = tuple(detail.name for detail in fields(Details))
@@ -256,6 +257,7 @@ class Record:
     verification: Verification
     details: Details = field(default_factory=Details)
     sends: tuple[Send, ...] = ()
+    page_tried_at: int | None = None  # when its page last tried to send again; epoch milliseconds
 
     @property
     def last_send(self) -> Send | None:

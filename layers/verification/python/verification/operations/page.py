@@ -15,7 +15,7 @@ from ..domain.pages import parse_page_token
 from ..domain.policy import RESEND_INTERVAL, Client
 from ..domain.return_urls import returning
 from ..domain.verification import Channel, Reason, Record, Status, Verification
-from ..errors import NotFound, Unauthorized
+from ..errors import FieldFault, InvalidFields, NotFound, Unauthorized
 from ..valueclass import valueclass
 from .ports import Clients, Clock, IdentityKey, Remaining, Route, Verifications
 from .resend import Resend, seconds_until
@@ -38,7 +38,7 @@ class View:
         status: pending until it ends.
         seconds_left: that the code is valid for.
         resend_in: seconds until it may be sent again; None: never.
-        call_too: whether it may be said on the phone instead.
+        call_too: whether it may be said on the phone instead, which its start has to allow.
         return_url: without a result; None once it was erased.
     """
 
@@ -106,7 +106,7 @@ class HostedPage:
         verification = record.verification
         status = verification.status_at(now)
         is_open = status == Status.PENDING and verification.sends < verification.max_sends
-        until = verification.sent_at + RESEND_INTERVAL * 1000
+        until = max(verification.sent_at, record.page_tried_at or 0) + RESEND_INTERVAL * 1000
         url = record.details.return_url
         return View(
             verification=verification,
@@ -143,15 +143,21 @@ class HostedPage:
         """Send the code once more, as the first time or by a call.
 
         Raises:
+            InvalidFields: the page offers no call.
+            ResendTooEarly: not within 30 seconds of a send, or of a try on the page.
             ServiceError: as Resend.
         """
         record = opened.record
+        if call and not self._can_call(record):
+            raise InvalidFields(faults=[FieldFault("action", "is not offered on this page")])
         channel = Channel.VOICE if call else _first_channel(record)
-        self.resend(opened.client, str(record.verification.id), channel, remaining)
+        self.resend(opened.client, str(record.verification.id), channel, remaining, from_page=True)
 
     def _can_call(self, record: Record) -> bool:
         seen = record.verification
         to = seen.to or ""
+        if not (record.details.page_call or (seen.channels and Channel.VOICE in seen.fallback)):
+            return False  # calls cost more than messages, so the client has to want them
         if _first_channel(record) == Channel.VOICE or Channel.VOICE not in Destination(to).channels:
             return False
         return seen.test or self.route.serves(Channel.VOICE, to, seen.country)

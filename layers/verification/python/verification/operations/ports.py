@@ -249,6 +249,15 @@ class Verifications(Protocol):
         """
         ...
 
+    def try_from_page(self, verification: Verification, now: int, before: int) -> bool:
+        """Note that somebody on the page wants the code again, unless one did just before.
+
+        Args:
+            now: epoch milliseconds.
+            before: epoch milliseconds; false when there was a try later than that.
+        """
+        ...
+
     def use_result(self, verification: Verification, key: bytes) -> bool:
         """Use the result of a page, if nobody did before.
 

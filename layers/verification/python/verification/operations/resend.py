@@ -53,12 +53,19 @@ class Resend:
     clock: Clock
 
     def __call__(
-        self, client: Client, verification_id: str, channel: Channel | None, remaining: Remaining
+        self,
+        client: Client,
+        verification_id: str,
+        channel: Channel | None,
+        remaining: Remaining,
+        *,
+        from_page: bool = False,
     ) -> Record:
         """Send the code of a pending verification once more.
 
         Args:
             channel: another way to the same destination; None for the one before.
+            from_page: whether anybody may be asking: then refused tries have to wait, too.
 
         Raises:
             NotFound: this client has none with this id.
@@ -73,6 +80,8 @@ class Resend:
         channel = channel or seen.channel
         self._refuse(seen, now)
         self._check_channel(seen, channel)
+        if from_page:
+            self._wait_after_tries(seen, now)
         claim = Claim(seen.sends + 1, channel, now, lease(now, remaining))
         # First, as in start: whoever dies after this, the queue finishes the send.
         self.watches.watch(seen.token, claim.sent_at, after_lease(claim))
@@ -84,6 +93,12 @@ class Resend:
         if sent.sends[-1].outcome == Outcome.REJECTED:
             raise DeliveryFailed("No provider took the message.", verification_id=verification_id)
         return sent
+
+    def _wait_after_tries(self, seen: Verification, now: int) -> None:
+        # A send that a limit refuses claims nothing, so `sent_at` would never make anybody wait.
+        before = now - RESEND_INTERVAL * 1000
+        if not self.verifications.try_from_page(seen, now, before):
+            raise ResendTooEarly("The page just tried.", retry_after=RESEND_INTERVAL)
 
     @staticmethod
     def _refuse(verification: Verification, now: int) -> None:

@@ -160,13 +160,13 @@ class Start:
         """
         if not command.client.may_send_as(command.sender):
             raise InvalidFields(faults=[FieldFault("sender", "is not one of this client's")])
-        _check_return_url(command)
         command, now = _as_usual(command), self.clock()
         verification = self._make(command, now, remaining)
         self._check(command, verification)
         try:
+            _check_return_url(command)
             found = self._screen(command, verification)
-        except (DestinationNotAllowed, SuspectedFraud) as refusal:
+        except (DestinationNotAllowed, ReturnUrlNotAllowed, SuspectedFraud) as refusal:
             return self._replay_refused(command, verification, refusal)
         verification = replace(verification, suspicions=",".join(found) or None)
         charges = self.charging.start(command.client, verification)

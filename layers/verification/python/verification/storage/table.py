@@ -250,7 +250,9 @@ def write_details(verification: Verification, details: Details) -> Item:
         value = getattr(details, name)
         if name == "metadata" and value is not None:
             item[name] = {"M": {key: {"S": text} for key, text in value.items()}}
-        elif value is not None:
+        elif value is True:
+            item[name] = {"BOOL": True}
+        elif value is not None and value is not False:
             item[name] = {"S": value}
     return item
 
@@ -362,8 +364,10 @@ def read_record(items: list[Mapping[str, Any]]) -> Record | None:
     verification = read_verification(by_kind["V"])
     beside = by_kind.get("D", {})
     known = [name for name in DETAIL_NAMES if verification.detailed and name in beside]
+    tried = beside.get("page_tried_at") if verification.detailed else None
     return Record(
         verification,
         Details(**{name: read_value(beside[name]) for name in known}),
         read_sends(verification, beside),
+        read_value(tried) if tried else None,
     )

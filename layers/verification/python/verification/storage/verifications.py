@@ -375,6 +375,21 @@ class DynamoDbVerifications:
             },
         )
 
+    def try_from_page(self, verification: Verification, now: int, before: int) -> bool:
+        return self._writer.update_if(
+            table.details_key(verification.token),
+            UpdateExpression="SET page_tried_at = :now",
+            ConditionExpression=(
+                "expires_at = :ttl AND attribute_exists(return_url) AND "
+                "(attribute_not_exists(page_tried_at) OR page_tried_at <= :before)"
+            ),
+            ExpressionAttributeValues={
+                ":now": {"N": str(now)},
+                ":before": {"N": str(before)},
+                ":ttl": {"N": str(verification.expires_at)},
+            },
+        )
+
     def use_result(self, verification: Verification, key: bytes) -> bool:
         # `expires_at` tells this life of the id from another: TTL deletes the two items apart.
         return self._writer.update_if(

@@ -13,15 +13,16 @@ from ..fields import Fields, read_fields, text
 
 
 class PageFields(Fields):
-    """Where a page leads to, and whether its SMS are bound to it."""
+    """Where a page leads to, whether it offers calls, and whether its SMS are bound to it."""
 
     return_url: str = text(MAX_RETURN_URL)
+    call: bool = False
     webotp: bool = True
 
 
 def read_page(
     values: Mapping[str, Any], to: Destination, url: str, details: Mapping[str, Any]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """What a page needs of a verification's Details.
 
     Args:
@@ -39,9 +40,11 @@ def read_page(
     if not url:
         raise _fault("page", "needs the parameter PublicUrl or DomainName in a direct invoke")
     try:
-        found = {"return_url": str(parse_return_url(fields.return_url))}
+        found: dict[str, Any] = {"return_url": str(parse_return_url(fields.return_url))}
     except ReturnUrlError as error:
         raise _fault("page.return_url", f"should be one that {error}") from None
+    if fields.call:
+        found["page_call"] = True
     host = url.partition("://")[2].partition("/")[0].partition(":")[0]
     is_bound = details.keys() & {"webotp_domain", "android_hash"}
     # Browsers fill in what an SMS says to be for their page's host.

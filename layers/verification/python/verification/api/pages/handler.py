@@ -1,6 +1,9 @@
 """GET and POST /v1/pages/{token}: a page is shown, a form is done and then shown as a page.
 
-A form is always answered by a redirect (303), so that reloading and going back repeat nothing.
+A form is answered by a redirect (303), so that reloading and going back repeat nothing. One alone
+is not: a guess that got no answer is answered by the page with the very same form (503), since sent
+again it is still the same guess. The form's key never stands in an address: who could choose it for
+others could ask, later and as often as they like, which code they typed.
 Nobody shows credentials here: the token in the address is what lets people in.
 """
 
@@ -13,8 +16,16 @@ from ...domain.codes import normalise_guess
 from ...domain.identifiers import make_token
 from ...domain.return_urls import origin_of
 from ...domain.verification import Reason
-from ...errors import InternalError, InvalidRequest, NotFound, ResendTooEarly, ServiceError
-from ...operations.page import HostedPage, Opened, View
+from ...errors import (
+    InternalError,
+    InvalidRequest,
+    NotFound,
+    ResendTooEarly,
+    ServiceError,
+    TemporarilyUnavailable,
+    VerifierUnavailable,
+)
+from ...operations.page import HostedPage, Opened
 from ...operations.ports import Random, Remaining
 from ...telemetry import Telemetry
 from ..body import read_form
@@ -33,6 +44,7 @@ _HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 _LANGUAGE = re.compile("[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8}){0,3}")  # BCP 47
+_FORM = re.compile("[a-z2-7]{26}")  # as make_token() writes 16 bytes
 _MAX_TYPED = 64  # characters of a code, with all that people put between the digits
 
 
@@ -87,9 +99,9 @@ class Pages:
             NotFound: the page is gone just now.
         """
         if event["httpMethod"] != "POST":
-            return None, self._show(self._page.view(opened), event)
+            return None, self._show(opened, event)
         try:
-            return None, self._do(opened, event, remaining)
+            return self._do(opened, event, remaining)
         except NotFound:
             raise
         except ResendTooEarly as error:  # the page says how long to wait
@@ -97,22 +109,36 @@ class Pages:
         except ServiceError as error:
             return error, _back("fault")
 
-    def _show(self, view: View, event: Mapping[str, Any]) -> Answer:
+    def _show(self, opened: Opened, event: Mapping[str, Any]) -> Answer:
         notice = (event.get("queryStringParameters") or {}).get("e", "")
-        html = draw(view, notice, make_token(self._random(16)), _accepted(event))
-        return _html(200, html, origin_of(view.return_url) if view.return_url else "")
+        return self._draw(200, opened, event, notice, make_token(self._random(16)))
 
-    def _do(self, opened: Opened, event: Mapping[str, Any], remaining: Remaining) -> Answer:
+    def _draw(
+        self, status: int, opened: Opened, event: Mapping[str, Any], notice: str, form: str
+    ) -> Answer:
+        view = self._page.view(opened)
+        html = draw(view, notice, form, _accepted(event))
+        return _html(status, html, origin_of(view.return_url) if view.return_url else "")
+
+    def _do(
+        self, opened: Opened, event: Mapping[str, Any], remaining: Remaining
+    ) -> tuple[ServiceError | None, Answer]:
         if _is_foreign(event):
-            return _back()
+            return None, _back()
         fields = read_form(event, headers_of(event).get("content-type"))
         action = fields.get("action")
         if action == "verify":
-            return self._guess(opened, fields, remaining)
+            try:
+                return None, self._guess(opened, fields, remaining)
+            except (TemporarilyUnavailable, VerifierUnavailable) as error:
+                form = fields.get("form", "")
+                if not _FORM.fullmatch(form):
+                    raise
+                return error, self._draw(503, opened, event, "fault", form)
         if action in ("resend", "call"):
             self._page.send_again(opened, remaining, call=action == "call")
-            return _back("calling" if action == "call" else "resent")
-        return _back()
+            return None, _back("calling" if action == "call" else "resent")
+        return None, _back()
 
     def _guess(self, opened: Opened, fields: Mapping[str, str], remaining: Remaining) -> Answer:
         length = opened.record.verification.code_length

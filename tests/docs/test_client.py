@@ -96,6 +96,7 @@ def test_the_numbers_are_those_of_the_client() -> None:
     assert [float(row[1]) for row in rows("docs/client.md", "Timeouts and repeats")] == [
         lambdas._CONNECT_SECONDS,
         client.TIMEOUT_SECONDS,
+        client.RESEND_TIMEOUT_SECONDS,
         client.TRIES,
         client._DELAY_CAP,
     ]

@@ -256,7 +256,7 @@ def test_devices_are_all_that_the_api_with_secrets_in_its_urls_may_delete() -> N
     assert statement["Condition"] == {"ForAllValues:StringLike": keys}
 
 
-def test_lookup_changes_nothing_but_that_a_result_was_used() -> None:
+def test_lookup_may_change_what_the_mark_of_a_used_result_names_and_no_more() -> None:
     [statement] = [s for s in statements("LookupFunction") if s["Sid"] == "UseResultOfPage"]
     attributes = ["pk", "sk", "expires_at", "return_url", "result_key"]
     assert statement["Condition"] == {

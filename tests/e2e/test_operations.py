@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 import requests
+from boto3.dynamodb.types import TypeSerializer
 from pytest_httpserver import HTTPServer
 from verification.domain.policy import Client, Profile
 from verification.storage.directory import ClientRecord, Secret, hash_secret, write_client
@@ -46,6 +47,9 @@ PAGE = "docs/operations.md"
 CLIENT = "shop-k3q7m2xa"
 VERIFICATION = "ajqopgr262u3fibltxjeyks5k6u"
 SERVICE = "81213bfd-b690-499e-b9d2-8754cb1550e8"
+WEBHOOK = "w0a1b2c3d4e5"
+# Names may lead nowhere on this machine: an address in their place, which nobody connects to.
+ADDRESSES = {"https://example.com/verified": "https://1.1.1.1/verified"}
 
 # What the emulator has not; everything else is called.
 MISSING = {
@@ -121,6 +125,12 @@ class Desk:
         self.aws("dynamodb").put_item(
             TableName=self.outputs["DirectoryTableName"], Item=write_client(record, "Shop", 0)
         )
+
+    def put(self, pk: str, sk: str, **values: Any) -> None:
+        """Let an item be in the directory."""
+        serialize = TypeSerializer().serialize
+        item = {name: serialize(value) for name, value in {"pk": pk, "sk": sk, **values}.items()}
+        self.aws("dynamodb").put_item(TableName=self.outputs["DirectoryTableName"], Item=item)
 
     def ask(self, function: str, **payload: Any) -> Any:
         answer = self.aws("lambda").invoke(
@@ -274,25 +284,24 @@ def before_health(desk: Desk) -> None:
     desk.run(".venv/bin/verifyctl prices put prices.csv >/dev/null")
 
 
+def before_service(desk: Desk) -> None:
+    """A service of the client, as Verigator's API registers them."""
+    desk.put(f"S#{SERVICE}", "S", client_id=CLIENT, fqdn="shop.example", name="Shop", created_at=1)
+
+
+def before_webhook(desk: Desk) -> None:
+    """A webhook of the client, as `webhooks create` makes them."""
+    facts = {"url": "https://1.1.1.1/", "generation": 1, "overlap_until": 0, "disabled": False}
+    desk.put(f"W#{CLIENT}", f"W#{WEBHOOK}", created_at=1, **facts)
+
+
 BEFORE: dict[str, Callable[[Desk], None]] = {
+    SERVICE: before_service,
+    WEBHOOK: before_webhook,
     "out ReportsDeadLetterQueueUrl": before_reports,
     "out TallyDeadLetterQueueUrl": before_batches,
     "verifyctl doctor": before_health,
 }
-
-
-def service(desk: Desk) -> str:
-    """A service of the client, as Verigator's API registers them."""
-    item = {
-        "pk": {"S": f"S#{SERVICE}"},
-        "sk": {"S": "S"},
-        "client_id": {"S": CLIENT},
-        "fqdn": {"S": "shop.example"},
-        "name": {"S": "Shop"},
-        "created_at": {"N": "1"},
-    }
-    desk.aws("dynamodb").put_item(TableName=desk.outputs["DirectoryTableName"], Item=item)
-    return SERVICE
 
 
 @pytest.mark.parametrize(
@@ -314,8 +323,8 @@ def test_the_commands_of_a_block_run(desk: Desk, number: int) -> None:
     if VERIFICATION in block:
         one, typed = desk.verification()
         block = block.replace(VERIFICATION, one)
-    if SERVICE in block:
-        service(desk)
+    for name, address in ADDRESSES.items():
+        block = block.replace(name, address)
     desk.run(block, typed)
 
 

@@ -3,7 +3,7 @@
 The section stands between two lines there. In the source
 
     apis, functions,      what metrics are of: logical ids, but for their last word
-    tables, dead_letters
+    tables, dead_letters, queues
     <metric>              `Started`, one of ours, of all of the service; or `AWS/Lambda Throttles`,
                           of the whole account; or `AWS/Lambda IteratorAge FunctionName=Tally`
     rings                 `Maximum > 60000`: a statistic and its threshold; of five `minutes`,
@@ -32,7 +32,12 @@ BEGIN = "  # --- made by `make monitoring` of monitoring.yaml: change that, and 
 END = "  # --- end of what `make monitoring` made ---\n"
 
 _OWN, _SERVICE = "${MetricsNamespace}", "verification"
-_SERVES = {"dead_letters": "DeadLetterQueue", "functions": "Function", "tables": "Table"}
+_SERVES = {
+    "dead_letters": "DeadLetterQueue",
+    "functions": "Function",
+    "queues": "Queue",
+    "tables": "Table",
+}
 # How each namespace calls what its metrics are of, and what that is of a resource.
 _DIMENSIONS = {
     "AWS/ApiGateway": ("ApiName", "apis", "{name}"),
@@ -171,15 +176,21 @@ def _metric(source: Source, words: str) -> tuple[str, str, dict[str, str]]:
     if len(rest) == 1:
         return first, rest[0], {}
     name, _, of = rest[1].partition("=")
-    wanted, kind, _ = _DIMENSIONS[first]
+    wanted, kind, _ = _dimension(first, rest[0])
     if name != wanted or of not in source[kind]:
         raise ValueError(f"{words!r}: expected {wanted}= and one of {', '.join(source[kind])}")
-    return first, rest[0], {name: _named(source, first, of)}
+    return first, rest[0], {name: _named(source, first, rest[0], of)}
 
 
-def _named(source: Source, namespace: str, of: str) -> str:
+def _dimension(namespace: str, metric: str) -> tuple[str, str, str]:
+    """As _DIMENSIONS; the age of messages says something of the queues that are taken from."""
+    name, kind, form = _DIMENSIONS[namespace]
+    return name, "queues" if metric == "ApproximateAgeOfOldestMessage" else kind, form
+
+
+def _named(source: Source, namespace: str, metric: str, of: str) -> str:
     """What a resource is called in the metrics of its service, in the grammar of `Fn::Sub`."""
-    _, kind, form = _DIMENSIONS[namespace]
+    _, kind, form = _dimension(namespace, metric)
     if kind == "apis":
         return str(source["apis"][of])
     return form.format(id=of + _SERVES[kind])
@@ -262,7 +273,7 @@ def _lines(
             namespace,
             metric,
             dimension,
-            _named(source, namespace, of),
+            _named(source, namespace, metric, of),
             {"label": f"{of} {line.get('stat', metric)}" if many else of, "stat": statistic},
         ]
         for of in source[kind]

@@ -45,7 +45,10 @@ _OF_AWS: dict[str, dict[str, tuple[frozenset[str], ...]]] = {
         "IteratorAge": (_BY_FUNCTION,),
         "Throttles": (_ALONE, _BY_FUNCTION),
     },
-    "AWS/SQS": {"ApproximateNumberOfMessagesVisible": (frozenset({"QueueName"}),)},
+    "AWS/SQS": {
+        "ApproximateAgeOfOldestMessage": (frozenset({"QueueName"}),),
+        "ApproximateNumberOfMessagesVisible": (frozenset({"QueueName"}),),
+    },
     "AWS/ApiGateway": {
         "5XXError": (_BY_API, _BY_STAGE),
         "Count": (_BY_API, _BY_STAGE),

@@ -28,9 +28,12 @@ OPERATIONS = TEMPLATE_FILE.with_name("docs") / "operations.md"
 LATER = {
     "ApiFailing": ("GreaterThanThreshold", 5),  # answers
     "BudgetNearlySpent": ("GreaterThanOrEqualToThreshold", tally._ALARM_AT),  # per cent
+    "EndsBehind": ("GreaterThanThreshold", 1_800),  # seconds
     "EventsBehind": ("GreaterThanThreshold", 60_000),  # milliseconds
     "FraudSuspected": ("GreaterThanThreshold", 20),  # starts
+    "ResendBehind": ("GreaterThanThreshold", 1_800),  # seconds
     "TallyBehind": ("GreaterThanThreshold", 60_000),  # milliseconds
+    "WebhooksBehind": ("GreaterThanThreshold", 1_800),  # seconds
 }
 
 each_alarm = pytest.mark.parametrize("alarm", ALARMS)
@@ -58,6 +61,8 @@ def test_all_functions_queues_tables_and_apis_are_watched() -> None:
     kept = {name.removesuffix("DeadLetterQueue") for name in of_type("AWS::SQS::Queue")}
     assert {f"{name}Function" for name in SOURCE["functions"]} == FUNCTIONS.keys()
     assert {*SOURCE["dead_letters"]} == {name for name in kept if not name.endswith("Queue")}
+    taken = {name.removesuffix("Queue") for name in kept if name.endswith("Queue")}
+    assert {*SOURCE["queues"]} == taken
     assert {f"{name}Table" for name in SOURCE["tables"]} == of_type("AWS::DynamoDB::Table").keys()
     assert SOURCE["apis"].keys() == of_type("AWS::ApiGateway::RestApi").keys()
 

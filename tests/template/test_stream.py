@@ -102,6 +102,8 @@ def test_a_stream_has_no_more_than_the_two_readers_that_dynamodb_advises() -> No
 
 def test_events_cost_nothing_unless_they_are_wanted() -> None:
     assert STREAMS[EVENTS]["Enabled"] == {"Fn::If": ["HasEvents", True, False]}
+    assert MAPPINGS["EventsFromQueue"]["Enabled"] == {"Fn::If": ["HasEvents", True, False]}
+    assert MAPPINGS["WebhooksFromQueue"]["Enabled"] == {"Fn::If": ["HasWebhooks", True, False]}
     rules = of_type("AWS::Events::Rule")
     assert rules["WebhooksFromBus"]["State"] == {"Fn::If": ["HasWebhooks", "ENABLED", "DISABLED"]}
 

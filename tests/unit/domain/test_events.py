@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from verification.api.told import show_event
 from verification.domain.events import Event, EventType, Written, told_by_change, told_by_sends
 from verification.domain.verification import Delivery, Outcome, Send, Status, Verification
 
@@ -39,6 +40,8 @@ def types(before: Verification | None, after: Verification | None) -> list[str]:
         (FAILED, CANCELED, []),
         (PENDING, EXPIRED, ["expired"]),
         (EXPIRED, CANCELED, []),
+        (EXPIRED, replace(VERIFIED, ended=True), ["verified"]),  # a verifier said it late
+        (replace(FAILED, ended=True), replace(VERIFIED, ended=True), ["verified"]),
         (PENDING, CANCELED, ["canceled"]),
         (CANCELED, replace(CANCELED, credited=True), []),
         (PENDING, None, []),  # erased
@@ -89,9 +92,8 @@ def test_the_same_event_has_the_same_id_and_no_other_has_it() -> None:
         one(None, replace(PENDING, token="r" * 26)),
         one(None, replace(PENDING, created_at=NOW + 1)),
         *told_by_sends(PENDING, [], [make_send(), make_send(number=2)], WRITTEN),
-        *told_by_sends(PENDING, [], [make_send(claimed=NOW + 1)], WRITTEN),
     ]
-    assert len({event.id for event in others}) == len(others) == 9
+    assert len({event.id for event in others}) == len(others) == 8
 
 
 ACCEPTED, REJECTED = make_send(), make_send(make_try(Outcome.REJECTED))
@@ -130,9 +132,21 @@ def test_a_record_of_sends_tells_what_it_changed(
     assert all(event.send is after[-1] for event in events)
 
 
-def test_a_send_that_was_claimed_again_is_another_one() -> None:
-    events = told_by_sends(PENDING, [ACCEPTED], [make_send(claimed=NOW + 5)], WRITTEN)
-    assert [event.type for event in events] == [EventType.SENT]
+def test_a_send_that_was_claimed_again_is_the_same_one() -> None:
+    """Its report is of the number, too: what is told of it twice has one id."""
+    late = reported(Delivery.DELIVERED, Outcome.UNKNOWN)
+    [first] = told_by_sends(PENDING, [UNKNOWN], [late], WRITTEN)
+    again = make_send(make_try(report=Delivery.DELIVERED), claimed=NOW + 5)
+    [sent] = told_by_sends(PENDING, [late], [again], WRITTEN)
+    assert (first.type, sent.type) == (EventType.DELIVERED, EventType.SENT)
+    [_, repeated] = told_by_sends(PENDING, [], [again], WRITTEN)
+    assert repeated.id == first.id
+
+
+def test_events_of_one_write_have_an_order_too() -> None:
+    sent, delivered = told_by_sends(PENDING, [], [reported(Delivery.DELIVERED)], WRITTEN)
+    assert show_event(sent)["sequence"] < show_event(delivered)["sequence"]
+    assert len(show_event(sent)["sequence"]) == 42
 
 
 def test_times_of_sends_are_those_of_the_provider_or_of_the_report() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from verification.domain.events import EventType
-from verification.domain.webhooks import GIVE_UP_SECONDS, Posting, Webhook, sign
+from verification.domain.webhooks import GIVE_UP_SECONDS, Posting, sign
 from verification.errors import ProviderSilent, TemporarilyUnavailable
 
 from tests.fakes.clock import plenty
@@ -80,9 +80,8 @@ def test_what_is_due_is_posted_to_its_webhook_alone(place: Receivers) -> None:
     assert [url for url, *_ in place.posted] == ["https://two.example/"]
 
 
-@pytest.mark.parametrize("gone", [[], [replace(WEBHOOK, disabled=True)]])
-def test_what_is_on_its_way_to_nobody_is_dropped(place: Receivers, gone: list[Webhook]) -> None:
-    place.webhooks = gone
+def test_what_is_on_its_way_to_nobody_is_dropped(place: Receivers) -> None:
+    place.webhooks = []
     place.deliver.again(Posting("shop", "w1", EVENT, 3, NOW - 1), plenty)
     assert not place.posted and not place.waiting and not place.buried
 
@@ -102,7 +101,18 @@ def test_a_day_after_the_first_try_it_is_given_up_and_kept(place: Receivers) -> 
 def test_410_switches_it_off(place: Receivers) -> None:
     place.answers = [410]
     place.deliver.event(EVENT, plenty)
-    assert place.disabled == ["w1"] and place.waiting == []
+    assert place.disabled == ["w1"] and not place.waiting
+    # What it did not take can be replayed, once it is enabled.
+    assert [(posting.tries, outcome) for posting, outcome in place.buried] == [(1, "http_410")]
+    warned = {"client_id": "shop", "webhook_id": "w1"}
+    assert ("warn", "webhook_disabled", warned) in place.recorded.events
+
+
+def test_what_waits_for_one_that_is_switched_off_is_kept(place: Receivers) -> None:
+    place.webhooks = [replace(WEBHOOK, disabled=True)]
+    place.deliver.again(Posting("shop", "w1", EVENT, 3, NOW - 1), plenty)
+    assert not place.posted and not place.waiting
+    assert [outcome for _, outcome in place.buried] == ["disabled"]
 
 
 def test_one_that_keeps_failing_is_let_be_for_a_while_so_that_others_need_not_wait(
@@ -117,6 +127,27 @@ def test_one_that_keeps_failing_is_let_be_for_a_while_so_that_others_need_not_wa
     place.clock.now += 30_000
     place.deliver.event(EVENT, plenty)
     assert len(place.posted) == 4 and len(place.waiting) == 4
+
+
+def test_a_dead_receivers_backlog_is_moved_ever_more_rarely_and_tried_before_it_is_given_up(
+    place: Receivers,
+) -> None:
+    place.answers = [500] * 200
+    for _ in range(3):
+        place.deliver.event(EVENT, plenty)
+    place.waiting.clear()
+    old = Posting("shop", "w1", EVENT, 8, NOW)
+    waits = []
+    for age in (0, 600, 6_000, 80_000):
+        place.clock.now = NOW + age * 1000
+        place.deliver.circuit.note("w1", failed=True)
+        place.deliver.again(old, plenty)
+        waits.append(place.waiting.pop()[1])
+    assert waits == [36_000, 72_000, 720_000, 1_080_000] and len(place.posted) == 3
+    place.clock.now = NOW + GIVE_UP_SECONDS * 1000
+    place.deliver.circuit.note("w1", failed=True)
+    place.deliver.again(old, plenty)
+    assert len(place.posted) == 4 and place.buried[-1][1] == "http_500"
 
 
 def test_a_queue_out_of_reach_has_the_message_come_again(place: Receivers) -> None:

@@ -12,6 +12,7 @@ from verification.operations.publish import End, Publish
 
 from tests.fakes.clock import SettableClock
 from tests.fakes.samples import NOW, make_send, make_verification
+from tests.fakes.telemetry import RecordingTelemetry
 from tests.fakes.verifications import InMemoryVerifications
 
 ONE, OTHER = make_verification(), make_verification(token="r" * 26)
@@ -55,7 +56,8 @@ class Stream:
         self.clock = SettableClock(NOW)
         self.verifications = InMemoryVerifications()
         self.bus, self.ends = Bus(), Ends()
-        self.publish = Publish(self.verifications, self.bus, self.ends, self.clock)
+        self.telemetry = RecordingTelemetry()
+        self.publish = Publish(self.verifications, self.bus, self.ends, self.telemetry, self.clock)
         self.end = End(self.verifications, self.ends, self.clock)
 
     def add(self, *verifications: Verification) -> None:
@@ -102,6 +104,17 @@ def test_nothing_to_tell_is_told_to_nobody(stream: Stream) -> None:
 def test_sends_of_a_verification_that_is_gone_are_told_to_nobody(stream: Stream) -> None:
     assert stream.publish([beside("z" * 26, make_send())], plenty) == 1
     assert stream.bus.events == []
+
+
+def test_what_nobody_can_read_holds_up_nobody(stream: Stream) -> None:
+    def unreadable(verification: Verification) -> tuple[list[Send], list[Send]]:
+        raise KeyError("claimed")
+
+    stream.add(ONE)
+    batch = [Write(Written("1", NOW), Beside(ONE.token, unreadable)), write(None, ONE)]
+    assert stream.publish(batch, plenty) == 2
+    assert stream.told() == [("q", "started")]
+    assert stream.telemetry.events == [("crashed", "stream_record_unreadable", KeyError)]
 
 
 def test_what_the_bus_did_not_take_comes_again_with_all_that_is_behind_it(stream: Stream) -> None:

@@ -1,8 +1,9 @@
 """Logs and metrics: what happened, never to whom in full, never a code or a key."""
 
+import json
+import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from threading import Lock
 from types import TracebackType
 
 from aws_lambda_powertools import Logger
@@ -37,8 +38,6 @@ class Telemetry:
 
     def __init__(self) -> None:
         self._logger = Logger(location=None)  # it would always name this file
-        # A metric is written in two pieces: what is posted side by side must not come in between.
-        self._lines = Lock()
 
     def begin(self, correlation_id: str) -> None:
         """All lines from now on carry this id, until the next begin()."""
@@ -172,14 +171,12 @@ class Telemetry:
     def posted(self, posting: Posting, outcome: str) -> None:
         """An event was posted to a webhook: `taken`, or why not."""
         taken = outcome == "taken"
-        with self._lines:
-            self._logger.info("webhook_posted", extra=_posting(posting) | {"outcome": outcome})
-            _count("WebhookTaken" if taken else "WebhookNotTaken")
+        self._logger.info("webhook_posted", extra=_posting(posting) | {"outcome": outcome})
+        _count("WebhookTaken" if taken else "WebhookNotTaken")
 
     def buried(self, posting: Posting, outcome: str) -> None:
         """Nobody took an event in time: it waits with the dead letters."""
-        with self._lines:
-            self.warn("webhook_given_up", **_posting(posting), outcome=outcome)
+        self.warn("webhook_given_up", **_posting(posting), outcome=outcome)
 
     def warn(self, event: str, **fields: str | int) -> None:
         self._logger.warning(event, extra=fields)
@@ -253,4 +250,5 @@ def _emit(
         metrics.add_dimension(name=name, value=text)
     if also_in_all:
         metrics.add_dimensions(service=metrics.service)
-    metrics.flush_metrics()
+    # In one piece: threads may write side by side.
+    sys.stdout.write(json.dumps(metrics.serialize_metric_set(), separators=(",", ":")) + "\n")

@@ -258,7 +258,7 @@ class Stack:
         from .operations.publish import Publish
         from .storage.stream import read_write
 
-        publish = Publish(self._verifications, self._bus, self._ends, clock)
+        publish = Publish(self._verifications, self._bus, self._ends, self.telemetry, clock)
         return make_stream_handler(publish, read_write, self.telemetry)
 
     def end(self) -> "End":

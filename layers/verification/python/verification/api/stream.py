@@ -18,6 +18,10 @@ class Tally(Protocol):
     ) -> int: ...
 
 
+class BatchFailedError(Exception):
+    """A batch could not be taken; the log says why."""
+
+
 def tally_all(tally: Tally) -> Callable[[Sequence[Change | Sent | Budget], Remaining], int]:
     """Take what a batch says of verifications and of budgets; budgets need not come again."""
 
@@ -38,7 +42,8 @@ def make_stream_handler(
     """A handler of batches of the stream.
 
     What could not be taken comes again, with all that is behind it. A record that cannot be read
-    never will be, and must not hold up those behind it: it is logged, and left out.
+    never will be, and must not hold up those behind it: it is logged, and left out. A fault of ours
+    is raised, without its words: Lambda halves a batch then, until what it choked on is alone.
 
     Args:
         take: the operation; it returns how many it took, from the first on.
@@ -65,7 +70,7 @@ def make_stream_handler(
             failed = [event["Records"][0]["dynamodb"]["SequenceNumber"]]
         except Exception as error:
             telemetry.crashed("stream_batch_failed", error)
-            failed = [event["Records"][0]["dynamodb"]["SequenceNumber"]]
+            raise BatchFailedError from None  # so that Lambda brings it in halves
         return {"batchItemFailures": [{"itemIdentifier": number} for number in failed[:1]]}
 
     return handle

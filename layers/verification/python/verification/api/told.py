@@ -17,7 +17,7 @@ def show_event(event: Event) -> dict[str, Any]:
         "id": event.id,
         "type": event.type,
         "time": time(event.at),
-        "sequence": event.written.number.zfill(_DIGITS),
+        "sequence": f"{event.written.number.zfill(_DIGITS)}{event.place:02}",
         "client_id": event.verification.client_id,
         "verification": _verification(event.verification),
     }

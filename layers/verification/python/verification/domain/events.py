@@ -53,6 +53,7 @@ class Event:
         id: the same whenever this event is told.
         at: epoch milliseconds.
         send: of sent, delivered and undelivered: which.
+        place: among those that the same write tells.
     """
 
     type: EventType
@@ -61,6 +62,7 @@ class Event:
     written: Written
     verification: Verification
     send: Send | None = None
+    place: int = 0
 
 
 def told_by_change(
@@ -72,7 +74,10 @@ def told_by_change(
     if before is None or not is_same(before, after):
         yield _event(EventType.STARTED, after.created_at, written, after)
         return
-    if _end(before) or not (end := _end(after)):
+    end, ended = _end(after), _end(before)
+    # A verifier may say late that a guess was right which was made in time.
+    is_late = end == EventType.VERIFIED and ended in (EventType.EXPIRED, EventType.FAILED)
+    if end is None or (ended and not is_late):
         return
     at = {
         EventType.EXPIRED: after.valid_until,
@@ -91,20 +96,25 @@ def told_by_sends(
         verification: whose they are, as it is by now.
         before, after: what was recorded of its sends.
     """
-    known = {(send.number, send.claimed): send for send in before}
-    for send in after:
-        was = known.get((send.number, send.claimed))
-        answered = send.tries[-1].at
-        if send.outcome == Outcome.ACCEPTED and (was is None or was.outcome != send.outcome):
-            yield _event(EventType.SENT, answered, written, verification, send)
-        if send.outcome == Outcome.REJECTED and (was is None or was.outcome != send.outcome):
-            yield _event(EventType.UNDELIVERED, answered, written, verification, send)
-        reported = send.delivery
-        if reported and (was is None or was.delivery != reported):
-            if reported == Delivery.DELIVERED:
-                yield _event(EventType.DELIVERED, written.at, written, verification, send)
-            elif reported == Delivery.UNDELIVERED:
-                yield _event(EventType.UNDELIVERED, written.at, written, verification, send)
+    known = {send.number: send for send in before}
+    told = (each for send in after for each in _news(send, known.get(send.number), written.at))
+    for place, (type_, at, send) in enumerate(told):
+        yield _event(type_, at, written, verification, send, place)
+
+
+def _news(send: Send, was: Send | None, now: int) -> Iterator[tuple[EventType, int, Send]]:
+    """What is new of a send: type, time and the send itself."""
+    answered = send.tries[-1].at
+    if was is None or was.outcome != send.outcome:
+        if send.outcome == Outcome.ACCEPTED:
+            yield EventType.SENT, answered, send
+        elif send.outcome == Outcome.REJECTED:
+            yield EventType.UNDELIVERED, answered, send
+    if was is None or was.delivery != send.delivery:
+        if send.delivery == Delivery.DELIVERED:
+            yield EventType.DELIVERED, now, send
+        elif send.delivery == Delivery.UNDELIVERED:
+            yield EventType.UNDELIVERED, now, send
 
 
 def _end(verification: Verification) -> EventType | None:
@@ -129,8 +139,9 @@ def _event(
     written: Written,
     verification: Verification,
     send: Send | None = None,
+    place: int = 0,
 ) -> Event:
-    which = (send.number, send.claimed) if send else ()
+    which = (send.number,) if send else ()
     named = encode("event", verification.token, verification.created_at, type_, *which)
     event_id = make_token(hashlib.sha256(named).digest()[:HASH_BYTES])
-    return Event(type_, event_id, at, written, verification, send)
+    return Event(type_, event_id, at, written, verification, send, place)

@@ -25,7 +25,7 @@ from .ports import (
     Webhooks,
 )
 
-_LET_BE = 30  # seconds that one which keeps failing is left alone
+_LET_BE, _LONGEST_LET_BE = 30, 900  # seconds that one which keeps failing is left alone
 _GONE = 410  # Standard Webhooks, "Responding to webhooks": post there no more
 
 
@@ -71,7 +71,11 @@ class Deliver:
             self.postings.again(posting, wait)
             return
         for webhook in self._webhooks(posting.client_id):
-            if webhook.id == posting.webhook_id and not webhook.disabled:
+            if webhook.id != posting.webhook_id:
+                continue
+            if webhook.disabled:  # it can be replayed, once an operator has enabled it
+                self._bury(posting, "disabled")
+            else:
                 self._try(webhook, posting, remaining)
 
     def _webhooks(self, client_id: str) -> tuple[Webhook, ...]:
@@ -82,9 +86,10 @@ class Deliver:
     def _try(self, webhook: Webhook, posting: Posting, remaining: Remaining) -> None:
         now = self.clock()
         posting = replace(posting, began=posting.began or now)
-        if self.circuit.is_open(webhook.id):
-            # It keeps failing: others must not wait for it.
-            self._later(posting, now, "circuit_open", at_least=_LET_BE)
+        if self.circuit.is_open(webhook.id) and not _is_over(posting, now):
+            # It keeps failing: others must not wait for it, and the older the event the longer.
+            age = (now - posting.began) // 1000
+            self._again(posting, now, max(_LET_BE, min(_LONGEST_LET_BE, age // 10)))
             return
         outcome, status = self._ask(webhook, posting, now, remaining)
         self.circuit.note(webhook.id, failed=outcome != "taken")
@@ -92,8 +97,15 @@ class Deliver:
         self.telemetry.posted(posting, outcome)
         if status == _GONE:
             self.webhooks.disable(webhook)
-        elif outcome != "taken":
-            self._later(posting, self.clock(), outcome)
+            self.telemetry.warn(
+                "webhook_disabled", client_id=webhook.client_id, webhook_id=webhook.id
+            )
+        if outcome == "taken":
+            return
+        if status == _GONE or _is_over(posting, now):
+            self._bury(posting, outcome)
+        else:
+            self._again(posting, self.clock(), delay(posting.tries))
 
     def _ask(
         self, webhook: Webhook, posting: Posting, now: int, remaining: Remaining
@@ -116,11 +128,14 @@ class Deliver:
             return error.vendor_code, 0
         return ("taken" if 200 <= status < 300 else f"http_{status}"), status
 
-    def _later(self, posting: Posting, now: int, outcome: str, at_least: int = 0) -> None:
-        if now - posting.began >= GIVE_UP_SECONDS * 1000:
-            self.postings.bury(posting, outcome)
-            self.telemetry.buried(posting, outcome)
-            return
-        seconds = max(delay(max(1, posting.tries)), at_least)
+    def _bury(self, posting: Posting, outcome: str) -> None:
+        self.postings.bury(posting, outcome)
+        self.telemetry.buried(posting, outcome)
+
+    def _again(self, posting: Posting, now: int, seconds: int) -> None:
         wait = round(seconds * 1000 * self.jitter())
         self.postings.again(replace(posting, due=now + wait), wait)
+
+
+def _is_over(posting: Posting, now: int) -> bool:
+    return now - posting.began >= GIVE_UP_SECONDS * 1000

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..domain.events import Event, EventType, told_by_change, told_by_sends
 from ..domain.verification import Verification
 from ..valueclass import valueclass
-from .ports import Change, Clock, Ends, EventBus, Remaining, Verifications, Write
+from .ports import Change, Clock, Ends, EventBus, Remaining, Telemetry, Verifications, Write
 
 # Seconds after its time: a guess made in time may be judged this late.
 _GRACE = 30
@@ -23,6 +23,7 @@ class Publish:
     verifications: Verifications
     bus: EventBus
     ends: Ends
+    telemetry: Telemetry
     clock: Clock
 
     def __call__(self, writes: Sequence[Write], remaining: Remaining) -> int:
@@ -38,13 +39,21 @@ class Publish:
         told = [
             (place, event)
             for place, write in enumerate(writes)
-            for event in self._events(write, read)
+            for event in self._readable(write, read)
         ]
         taken = self.bus.put([event for _, event in told], remaining)
         done = told[taken][0] if taken < len(told) else len(writes)
         began = [e.verification for p, e in told if p < done and e.type == EventType.STARTED]
         self.ends.watch([(v.token, v.created_at, _due(v)) for v in began], self.clock())
         return done
+
+    def _readable(self, write: Write, read: dict[str, Verification | None]) -> list[Event]:
+        """What a write tells; nothing where nobody can read it: it must not hold up the others."""
+        try:
+            return self._events(write, read)
+        except (LookupError, TypeError, ValueError) as error:
+            self.telemetry.crashed("stream_record_unreadable", error)
+            return []
 
     def _events(self, write: Write, read: dict[str, Verification | None]) -> list[Event]:
         if isinstance(write.told, Change):

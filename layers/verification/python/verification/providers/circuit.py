@@ -35,6 +35,6 @@ class Circuit:
             self._failures.pop(name, None)
             self._open_until.pop(name, None)
             return
-        self._failures[name] = self._failures.get(name, 0) + 1
-        if self._failures[name] >= FAILURES:
+        self._failures[name] = failures = self._failures.get(name, 0) + 1
+        if failures >= FAILURES:
             self._open_until[name] = self._clock() + OPEN_SECONDS * 1000

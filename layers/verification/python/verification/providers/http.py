@@ -120,6 +120,7 @@ class HttpApi:
         provider: its name, for the errors.
         clock: seconds that only ever grow.
         may_reach: whether it may connect to an address; asked after every look-up of a name.
+        connects: how often it tries to, where nothing was sent.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class HttpApi:
         provider: str,
         clock: Callable[[], float] = time.monotonic,
         may_reach: Callable[[str], bool] = lambda address: True,
+        connects: int = 2,
     ) -> None:
         self._provider = provider
         self._clock = clock
@@ -138,7 +140,16 @@ class HttpApi:
         self._session.headers.update(
             {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "verify/1"}
         )
-        self._adapter = _Adapter(max_retries=_ONLY_WITHOUT_CONNECTION)
+        self._adapter = _Adapter(
+            max_retries=Retry(
+                total=None,
+                connect=connects - 1,
+                read=False,
+                redirect=False,
+                status=False,
+                other=False,
+            )
+        )
         self._session.mount("https://", self._adapter)
         self._session.mount("http://", self._adapter)
 
@@ -176,14 +187,15 @@ class HttpApi:
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | bytes | None = None,
         json: Mapping[str, Any] | None = None,
-        max_bytes: int = MAX_ANSWER_BYTES,
+        max_bytes: int | None = MAX_ANSWER_BYTES,
     ) -> Answer:
         """Ask once; again only where no connection was made.
 
         Args:
             remaining: milliseconds the function has left.
             auth: user and password of HTTP's basic authentication.
-            max_bytes: of the answer; a larger one is not read to its end.
+            max_bytes: of the answer; a larger one is not read to its end. None: its status is all
+                that counts, and nothing of its body is read.
 
         Raises:
             ProviderUnavailable: no connection, or no time for one: nothing was sent.
@@ -219,6 +231,8 @@ class HttpApi:
                     stream=True,
                 )
                 with answer:
+                    if max_bytes is None:
+                        return Answer(self._provider, answer.status_code, b"")
                     body = answer.raw.read(max_bytes + 1, decode_content=False)
             except (requests.RequestException, HTTPError, OSError, ValueError) as error:
                 # Its words hold the URL, and with that the credentials of some vendors.
@@ -307,6 +321,8 @@ class _Watched:
         watchdog: _Watchdog = _Watchdog.current.watchdog
         fault: OSError = TimeoutError("no time left")
         try:
+            if watchdog.has_cut:  # a look-up cannot be cut, so none is begun
+                raise fault
             for family, kind, protocol, _, address in socket.getaddrinfo(
                 self._dns_host,  # type: ignore[attr-defined]
                 self.port,  # type: ignore[attr-defined]
@@ -387,8 +403,3 @@ class _Adapter(HTTPAdapter):
     def cert_verify(self, conn: Any, *_: Any) -> None:
         """Always; by the context, where requests would have the roots read again."""
         conn.cert_reqs = "CERT_REQUIRED"
-
-
-_ONLY_WITHOUT_CONNECTION = Retry(
-    total=None, connect=1, read=False, redirect=False, status=False, other=False
-)

@@ -65,6 +65,10 @@ class VersionedSecret:
         self._texts[version] = text, self._clock()
         self._make_current(version)
 
+    def put_back(self) -> None:
+        """Move the label back to the version before, as `update-secret-version-stage` does."""
+        self._make_current(self.labels["AWSPREVIOUS"])
+
     def get_secret_value(self, SecretId: str, VersionStage: str = "AWSCURRENT") -> Any:  # noqa: N803
         if VersionStage not in self.labels:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetSecretValue")

@@ -1,14 +1,18 @@
 """What the doctor makes of answers that no emulator gives."""
 
+import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import botocore.session
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from verification.cli import doctor
+from verification.cli.__main__ import main
 from verification.cli.checks import abuse, alarms, data, deployment, sending
-from verification.cli.checks.examined import Check, Examined, Severity
+from verification.cli.checks.examined import Check, Examined, Finding, Severity
 from verification.errors import TemporarilyUnavailable
-from verification.settings import Settings
 
 from tests.fakes.operator import NOW, Operator
 
@@ -117,39 +121,76 @@ def test_what_ses_says_of_the_account(account: dict[str, Any], severities: list[
     assert found(sending.check_email_account, providers={"sns"}) == []
 
 
-@pytest.mark.parametrize("verified", ["verify@example.org", "example.org"])
-def test_a_sender_is_verified_by_itself_or_by_its_domain(verified: str) -> None:
+@pytest.mark.parametrize("verified", ["verify@a.b.example.org", "a.b.example.org", "example.org"])
+def test_a_sender_is_verified_by_itself_or_by_a_domain_above_it(verified: str) -> None:
     class Ses:
         def get_email_identity(self, EmailIdentity: str) -> Any:  # noqa: N803 botocore's name
+            assert "." in EmailIdentity  # not a whole top-level domain
             if EmailIdentity != verified:
                 raise ClientError({"Error": {"Code": "NotFoundException"}}, "GetEmailIdentity")
             return {"VerifiedForSendingStatus": True}
 
-    facts = {"providers": {"ses"}, "parameters": {"EmailSender": "verify@example.org"}}
+    facts = {"providers": {"ses"}, "parameters": {"EmailSender": "verify@a.b.example.org"}}
     assert found(sending.check_email_sender, Ses(), **facts) == []  # type: ignore[arg-type]
     facts["parameters"] = {"EmailSender": "verify@example.net"}
     assert found(sending.check_email_sender, Ses(), **facts) == ["problem"]  # type: ignore[arg-type]
 
 
+class EndUserMessaging:
+    """An account of AWS End User Messaging; kinds whose limit no test names may spend 1 US$."""
+
+    def __init__(self, tier: str, **limits: int) -> None:
+        self.describe_account_attributes = lambda: {
+            "AccountAttributes": [{"Name": "ACCOUNT_TIER", "Value": tier}]
+        }
+        self._pages = [
+            {
+                "SpendLimits": [
+                    {
+                        "Name": f"{kind}_MESSAGE_MONTHLY_SPEND_LIMIT",
+                        "EnforcedLimit": limits.get(kind, 1),
+                        "MaxLimit": 100,
+                        "Overridden": False,
+                    }
+                ]
+            }
+            for kind in ("TEXT", "VOICE", "MEDIA", "NOTIFY", "RCS")
+        ]
+
+    def get_paginator(self, name: str) -> Any:
+        assert name == "describe_spend_limits"
+        return self
+
+    def paginate(self) -> Any:
+        return self._pages
+
+
 @pytest.mark.parametrize(
-    ("tier", "limit", "severities"),
-    [
-        ("PRODUCTION", 100, []),
-        ("SANDBOX", 100, ["problem"]),
-        ("PRODUCTION", 1, ["problem"]),
-    ],
+    ("provider", "kind"), [("aws-sms", "TEXT"), ("aws-voice", "VOICE"), ("aws-notify", "NOTIFY")]
 )
-def test_what_end_user_messaging_says_of_the_account(
-    tier: str, limit: int, severities: list[str]
-) -> None:
-    attribute = {"Name": "ACCOUNT_TIER", "Value": tier}
-    answers = Answers(
-        describe_account_attributes={"AccountAttributes": [attribute]},
-        describe_spend_limits={"SpendLimits": [{"Name": "X", "EnforcedLimit": limit}]},
-    )
-    check = sending.check_end_user_messaging
-    assert found(check, answers, providers={"aws-sms"}) == severities
-    assert found(check, answers, providers={"sns"}) == []
+def test_what_end_user_messaging_says_of_the_account(provider: str, kind: str) -> None:
+    def look(account: EndUserMessaging, *providers: str) -> list[Finding]:
+        stack = Stack(account, providers={*providers})  # type: ignore[arg-type]
+        return list(sending.check_end_user_messaging(stack))
+
+    assert look(EndUserMessaging("PRODUCTION", **{kind: 100}), provider) == []
+    (little,) = look(EndUserMessaging("PRODUCTION"), provider)
+    assert little.what.startswith(f"{kind}_MESSAGE_MONTHLY_SPEND_LIMIT ")
+    (command,) = re.findall(r"`aws pinpoint-sms-voice-v2 (\S+) --monthly-limit …`", little.do)
+    assert command == f"set-{kind.lower()}-message-spend-limit-override"
+    # Notify is in no sandbox: its configurations have tiers of their own.
+    sandbox = look(EndUserMessaging("SANDBOX", **{kind: 100}), provider)
+    assert len(sandbox) == (provider != "aws-notify")
+    assert look(EndUserMessaging("SANDBOX"), "sns") == []
+
+
+def test_the_spend_limits_are_those_that_boto3_knows() -> None:
+    model = botocore.session.get_session().get_service_model("pinpoint-sms-voice-v2")
+    kinds = sending._SPEND_LIMITS.values()
+    names = {f"{kind}_MESSAGE_MONTHLY_SPEND_LIMIT" for kind in kinds}
+    assert names <= {*model.shape_for("SpendLimitName").metadata["enum"]}
+    commands = {f"Set{kind.title()}MessageSpendLimitOverride" for kind in kinds}
+    assert commands <= {*model.operation_names}
 
 
 def test_a_route_by_ses_wants_a_sender() -> None:
@@ -162,6 +203,7 @@ def test_test_destinations_are_a_back_door_in_prod_and_a_reminder_elsewhere() ->
             "Environment": {"Variables": {"TEST_DESTINATIONS": "+12025550100=123456@2099-01-31"}}
         }
     }
+    functions["MessageBirdFunction"] = {}
     for stage, severity in (("prod", "problem"), ("dev", "warning")):
         facts: dict[str, Any] = {"functions": functions, "parameters": {"Stage": stage}}
         assert found(sending.check_back_doors, **facts) == [severity]
@@ -238,6 +280,58 @@ def test_a_stack_of_others_is_none_of_ours(operator: Operator) -> None:
     assert operator.fails("doctor", "--stack", "bare") == "The stack bare is not one of ours."
 
 
-def test_the_environment_of_a_function_that_is_not_there_is_empty() -> None:
-    assert isinstance(Stack(functions={}).settings("X"), Settings)
-    assert Stack(functions={}).settings("X").optional("TEST_CODE") is None
+@pytest.mark.parametrize(
+    "functions",
+    [
+        {},
+        {"MessageBirdFunction": {}},  # but not the other
+        {"MessageBirdFunction": {"Environment": {"Error": {"ErrorCode": "KMSAccessDenied"}}}},
+        {"MessageBirdFunction": {"Environment": {"Error": {"Message": "secret words"}}}},
+    ],
+)
+def test_an_environment_that_nobody_could_read_is_unknown(functions: Any) -> None:
+    (finding,) = doctor._look(sending.check_back_doors, Stack(functions=functions))
+    assert finding.severity == Severity.UNKNOWN and "Function" in finding.what
+    assert "secret" not in finding.what
+
+
+def test_a_function_without_an_environment_has_no_settings() -> None:
+    assert Stack(functions={"X": {}}).settings("X").optional("TEST_CODE") is None
+
+
+@pytest.mark.parametrize(
+    ("severities", "status"),
+    [
+        ([], 0),
+        (["warning"], 0),
+        (["unknown", "warning"], 3),
+        (["unknown", "problem"], 1),
+    ],
+)
+def test_it_ends_with_what_it_found(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch, severities: list[str], status: int
+) -> None:
+    def check(_: Examined) -> Iterator[Finding]:
+        yield from (Finding(Severity(one), "What.", "do") for one in severities)
+
+    monkeypatch.setattr(doctor, "CHECKS", (("one", check),))
+    assert main(["doctor"]) == status
+
+
+def test_it_is_no_success_to_have_looked_at_nothing(
+    operator: Operator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "Anything")
+
+    class Refusing:
+        def __getattr__(self, _: str) -> Any:
+            return refuse
+
+    stacks = operator.stacks
+    operator.clients |= dict.fromkeys(["lambda", "sqs", "sns", "cloudwatch"], Refusing())
+    operator.clients |= dict.fromkeys(["dynamodb", "secretsmanager"], Refusing())
+    stacks.get_paginator = refuse  # type: ignore[attr-defined]
+    assert main(["doctor", "--json"]) == 3
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert len([one for one in found if one["severity"] == "unknown"]) > 15

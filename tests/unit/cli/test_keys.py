@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from verification.api.native.views import time
 from verification.cli import keys
 from verification.cli.__main__ import main
 from verification.domain.messages import MAX_VALIDITY
@@ -150,6 +151,58 @@ def test_what_was_changed_by_hand_is_not_guessed_at(
     said = operator.fails("keys", "rotate", "--no-wait")
     assert "no step of a rotation" in said and "--step promote or --step drop" in said
     assert operator.runs("keys", "rotate", "--step", "promote")["newest"] == "b"
+
+
+def steps(operator: Operator, *names: str) -> None:
+    """Steps of a rotation, an hour between one and the next."""
+    for name in names:
+        operator.runs("keys", "rotate", "--step", name)
+        operator.now += 3_600_000
+
+
+def test_a_promotion_that_was_taken_back_drops_no_key(
+    operator: Operator, secret: VersionedSecret
+) -> None:
+    steps(operator, "add", "promote")
+    promoted, at = secret.value["b"], operator.now - 3_600_000
+    secret.put_back()
+    operator.now += 100 * CODES
+    before = secret.value
+    for option in ((), ("--no-wait",)):
+        said = operator.fails("keys", "rotate", *option)
+        assert "put back: newest is a, beside it b." in said
+        assert "--step promote makes codes with b from now on, --step drop ends all codes" in said
+    assert secret.value == before and before["b"] == promoted
+    shown = operator.runs("keys", "show")
+    assert (shown["newest"], shown["next_step"], shown["next_step_safe_from"]) == ("a", None, None)
+    assert shown["changed"] == time(at) and shown["to_do"] == said
+    # What the operator says is done, and it goes on from there.
+    operator.runs("keys", "rotate", "--step", "promote")
+    assert operator.runs("keys", "rotate", "--no-wait")["done"] == []
+    assert secret.value == before | {"newest": "b"}
+    assert operator.runs("keys", "rotate")["done"] == ["drop"]
+
+
+def test_keys_that_were_dropped_and_put_back_are_not_promoted(
+    operator: Operator, secret: VersionedSecret
+) -> None:
+    steps(operator, "add", "promote", "drop")
+    secret.put_back()
+    assert "newest is b, beside it a." in operator.fails("keys", "rotate", "--no-wait")
+    assert secret.value["newest"] == "b"
+
+
+def test_a_key_alone_that_was_put_back_says_what_would_be_lost(
+    operator: Operator, secret: VersionedSecret
+) -> None:
+    steps(operator, "add")
+    secret.put_back()
+    said = operator.fails("keys", "rotate", "--no-wait")
+    assert said.endswith(
+        "newest is a, beside it none. Say what to do: --step gives b up, which the newer version "
+        "has; --step add begins a new rotation."
+    )
+    assert operator.runs("keys", "rotate", "--step", "add")["others"] == ["c"]
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"newest": "a"}', '{"newest": "a", "a": "short"}'])

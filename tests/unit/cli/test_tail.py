@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from verification.cli import tail
+from verification.cli.__main__ import main
 
 from tests.fakes.operator import NOW, Operator
 
@@ -109,11 +110,53 @@ def test_lines_are_in_order_and_each_is_printed_once(
     assert {one["logGroupName"] for one in logs.asked} == {"g"}
 
 
-def test_a_group_is_read_for_so_many_pages_and_no_more(operator: Operator, groups: None) -> None:
-    logs = Logs(*itertools.repeat([], 50))
-    operator.clients["logs"] = logs
-    assert operator.prints("tail", "--once") == ""
-    assert len(logs.asked) == tail._PAGES
+def test_pages_may_be_empty_and_lines_come_after_them(operator: Operator, groups: None) -> None:
+    operator.clients["logs"] = logs = Logs(*itertools.repeat([], 50), [event(NOW)])
+    assert operator.prints("tail", "--once").count("verification_sent") == 1
+    assert len(logs.asked) == 51
+
+
+def test_a_group_is_read_for_so_long_and_no_more(
+    operator: Operator, groups: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Slow(Logs):
+        def filter_log_events(self, **asked: Any) -> Any:
+            operator.now += 1000
+            return super().filter_log_events(**asked)
+
+    operator.clients["logs"] = logs = Slow(*itertools.repeat([], 50))
+    assert main(["tail", "--once"]) == 0
+    assert len(logs.asked) == tail._LONGEST_READ // 1000
+    said = "Too many lines in g for once; others were left out: ask for a shorter span.\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_a_read_that_was_cut_goes_on_where_it_was(
+    operator: Operator, groups: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [[event(NOW - 300_000 + n, send=n)] for n in range(tail._PAGES + 2)]
+    operator.clients["logs"] = logs = Logs(*lines)
+    assert main(["tail", "--json", "--since", "10m"]) == 0
+    printed = capsys.readouterr()
+    assert [json.loads(line)["send"] for line in printed.out.splitlines()] == [*range(len(lines))]
+    assert printed.err == "Too many lines in g for once; others follow.\n"
+    # The second poll goes on with the token, from the same moment; the third begins anew.
+    assert [one["startTime"] for one in logs.asked[:-1]] == [NOW - 600_000] * len(lines)
+    assert "nextToken" in logs.asked[tail._PAGES] and "nextToken" not in logs.asked[-1]
+    assert logs.asked[-1]["startTime"] == NOW - tail._LATE
+
+
+def test_lines_that_come_while_others_are_read_are_not_missed(
+    operator: Operator, groups: None
+) -> None:
+    class Slow(Logs):
+        def filter_log_events(self, **asked: Any) -> Any:
+            operator.now += 10_000
+            return super().filter_log_events(**asked)
+
+    operator.clients["logs"] = logs = Slow([], [event(NOW)])
+    assert operator.prints("tail", "--since", "10m").count("\n") == 1
+    assert logs.asked[2]["startTime"] == NOW - tail._LATE  # NOW, as the first read began then
 
 
 def test_a_line_for_people_moves_no_cursor_and_stays_one_line(

@@ -1,6 +1,7 @@
 """Webhooks: created where they may lead, rotated, and what they did not take replayed."""
 
 import json
+import re
 import socket
 from typing import Any
 
@@ -227,3 +228,25 @@ def test_words_that_are_none_are_refused(
     operator: Operator, options: tuple[str, ...], said: str
 ) -> None:
     assert said in operator.refused("webhooks", *options)
+
+
+def test_people_see_a_secret_whole_and_one_line_for_each_webhook(
+    operator: Operator, shop: str
+) -> None:
+    assert operator.prints("webhooks", "list") == "none\n"
+    created = operator.prints("webhooks", "create", shop, URL)
+    (line,) = [line for line in created.splitlines() if line.startswith("secret ")]
+    assert re.fullmatch(r"secret +whsec_[A-Za-z0-9+/]{43}= *", line)
+    operator.runs("webhooks", "create", shop, URL, "--event", "verified", "--event", "failed")
+    found = {tuple(one["events"]): one["webhook_id"] for one in operator.runs("webhooks", "list")}
+    few = found["verification.verified", "verification.failed"]
+    operator.runs("webhooks", "rotate", shop, few)
+    head, *lines = operator.prints("webhooks", "list").splitlines()
+    assert head.split() == ["client", "id", "webhook", "id", "url", "events", "state"]
+    seen = {re.split(" {2,}", line.strip())[1]: re.split(" {2,}", line.strip()) for line in lines}
+    assert seen.pop(few)[2:] == [
+        URL,
+        "verified, failed",
+        "on, two secrets until 2027-01-16T08:00:00.000Z",
+    ]
+    assert [one[2:] for one in seen.values()] == [[URL, "all", "on"]]

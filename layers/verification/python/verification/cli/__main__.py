@@ -59,9 +59,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command; prints its answer, or one sentence on stderr and returns 1."""
     arguments = build_parser().parse_args(argv)
     try:
-        answer, failed = arguments.command(arguments), False
+        answer, status = arguments.command(arguments), 0
         if isinstance(answer, Outcome):
-            answer, failed = answer.answer, answer.failed
+            answer, status = answer.answer, answer.status
         print_answer(answer, as_json=arguments.json, view=arguments.view)
     except TemporarilyUnavailable:
         print("AWS does not answer just now; try again.", file=sys.stderr)
@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
     ) as error:
         print(error, file=sys.stderr)
         return 1
-    return int(failed)
+    return status
 
 
 if __name__ == "__main__":

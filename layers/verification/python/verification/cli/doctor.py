@@ -16,6 +16,9 @@ from .checks.examined import Check, Examined, Finding, Severity
 from .output import Outcome, plain, progress
 from .shared import CommandError, Commands, now
 
+# What it ends with, the worst first: 2 is a wrong command line.
+_ENDS = {Severity.PROBLEM: 1, Severity.UNKNOWN: 3}
+
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("stack", deployment.check_stack),
     ("clock", deployment.check_clock),
@@ -42,7 +45,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
 
 
 def doctor(arguments: argparse.Namespace) -> Outcome:
-    """Look a deployed stack over; ends with 1 if there is a problem. Changes nothing."""
+    """Look a deployed stack over: 1 means a problem, 3 not all could be seen. Changes nothing."""
     examined = Examined(arguments, now())
     if "Routes" not in examined.parameters:
         raise CommandError(f"The stack {arguments.stack} is not one of ours.")
@@ -56,9 +59,9 @@ def doctor(arguments: argparse.Namespace) -> Outcome:
             ]
     worst = [*Severity]
     findings.sort(key=lambda one: worst.index(Severity(one["severity"])))
-    failed = any(one["severity"] == Severity.PROBLEM for one in findings)
     answer = {"stack": arguments.stack, "checks": len(CHECKS), "findings": findings}
-    return Outcome(answer, failed=failed)
+    there = {one["severity"] for one in findings}
+    return Outcome(answer, next((_ENDS[one] for one in _ENDS if one in there), 0))
 
 
 def _look(check: Check, examined: Examined) -> Iterator[Finding]:

@@ -31,7 +31,7 @@ def verify(arguments: argparse.Namespace) -> Outcome:
     code = arguments.code or _ask_code()
     key = secrets.token_urlsafe()
     answer = _invoke(arguments, "Verify", id=arguments.id, code=code, idempotency_key=key)
-    return Outcome(answer, failed=not answer["valid"])
+    return Outcome(answer, status=int(not answer["valid"]))
 
 
 def look_up(arguments: argparse.Namespace) -> Any:

@@ -13,6 +13,7 @@ import time as clocks
 import uuid
 from collections.abc import Mapping
 from dataclasses import field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -47,15 +48,18 @@ class Keys:
 
     Args:
         version: of the secret, as it was read.
-        changed: when that was made; epoch milliseconds.
+        changed: since when nothing else was put there: when the newer of this version and the
+            one before was made; epoch milliseconds.
         before: the key ids of the version before, and its newest; None where it is gone.
         values: the secret's object. It never shows in a repr.
+        put_back: the version before is the newer one: somebody took the last change back.
     """
 
     version: str
     changed: int
     before: tuple[frozenset[str], str] | None
     values: Mapping[str, str] = field(repr=False)
+    put_back: bool = False
 
     @property
     def newest(self) -> str:
@@ -76,12 +80,35 @@ class Keys:
     @property
     def next_step(self) -> Step | None:
         """What comes next; None where the last change was no step of a rotation."""
+        if self.put_back:  # codes under way may be of any key of both versions
+            return None
         if len(self.kids) == 1:
             return Step.ADD
         if self.added:
             return Step.PROMOTE
         promoted = self.before is not None and self.before[1] != self.newest
         return Step.DROP if promoted else None
+
+    @property
+    def to_do(self) -> str:
+        """What to do where nobody but the operator knows what comes next."""
+        others = ", ".join(sorted(self.kids - {self.newest}))
+        stands = f"{_NEWEST} is {self.newest}, beside it {others or 'none'}"
+        if not self.put_back:
+            return (
+                f"The last change of the code keys was no step of a rotation: {stands}. "
+                "Say what to do: --step promote or --step drop."
+            )
+        said = f"An older version of the code keys was put back: {stands}. Say what to do: "
+        lost = sorted(self.before[0] - self.kids) if self.before else []
+        if lost:
+            said += f"--step gives {', '.join(lost)} up, which the newer version has; "
+        if not others:
+            return f"{said}--step add begins a new rotation."
+        return (
+            f"{said}--step promote makes codes with {others} from now on, --step drop ends all "
+            f"codes that are not made with {self.newest}: wait until they are over."
+        )
 
     def after(self, step: Step) -> dict[str, str]:
         """What the secret holds once a step is done.
@@ -132,18 +159,26 @@ class KeysSecret:
         current = self._client.get_secret_value(SecretId=self._id)
         values = _read_object(current)
         parse_code_keys(self._id, values)
-        changed = round(current["CreatedDate"].timestamp() * 1000)
-        return Keys(current["VersionId"], changed, self._before(), values)
+        made, version = _made(current), current["VersionId"]
+        previous = self._previous()
+        if previous is None:
+            return Keys(version, made, None, values)
+        older = _read_object(previous)
+        before = frozenset(older) - {_NEWEST}, str(older.get(_NEWEST))
+        # A version that is put back keeps its date: the one it took the place of was there after.
+        changed = max(made, _made(previous))
+        return Keys(version, changed, before, values, put_back=made < changed)
 
-    def _before(self) -> tuple[frozenset[str], str] | None:
+    def _previous(self) -> Mapping[str, Any] | None:
         try:
-            found = self._client.get_secret_value(SecretId=self._id, VersionStage=_PREVIOUS)
+            found: Mapping[str, Any] = self._client.get_secret_value(
+                SecretId=self._id, VersionStage=_PREVIOUS
+            )
         except ClientError as error:
             if error.response["Error"]["Code"] != _GONE:
                 raise
             return None
-        values = _read_object(found)
-        return frozenset(values) - {_NEWEST}, str(values.get(_NEWEST))
+        return found
 
     def write(self, seen: Keys, values: Mapping[str, str]) -> None:
         """Put other values in place of those that were seen.
@@ -229,11 +264,7 @@ def rotate_keys(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _due_step(keys: Keys) -> Step:
     if keys.next_step is None:
-        raise CommandError(
-            f"The last change of the code keys was no step of a rotation: {_NEWEST} is "
-            f"{keys.newest}, beside it {', '.join(sorted(keys.kids - {keys.newest}))}. "
-            "Say what to do: --step promote or --step drop."
-        )
+        raise CommandError(keys.to_do)
     return keys.next_step
 
 
@@ -248,13 +279,20 @@ def _wait(step: Step, due: int) -> None:
 
 def _show(keys: Keys, waits: Waits) -> dict[str, Any]:
     step = keys.next_step
-    return {
+    shown = {
         "newest": keys.newest,
         "others": sorted(keys.kids - {keys.newest}),
         "changed": time(keys.changed),
         "next_step": step,
         "next_step_safe_from": time(waits.due(keys)) if step in (Step.PROMOTE, Step.DROP) else None,
     }
+    return shown if step else shown | {"to_do": keys.to_do}
+
+
+def _made(version: Mapping[str, Any]) -> int:
+    """When a version was made; epoch milliseconds."""
+    moment: datetime = version["CreatedDate"]
+    return round(moment.timestamp() * 1000)
 
 
 def _read_object(found: Mapping[str, Any]) -> dict[str, Any]:

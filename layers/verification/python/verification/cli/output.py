@@ -25,11 +25,11 @@ class Outcome:
 
     Args:
         answer: what is printed.
-        failed: whether the program ends with 1.
+        status: what the program ends with.
     """
 
     answer: Any
-    failed: bool
+    status: int
 
 
 def console() -> Console:

@@ -2,7 +2,7 @@
 
 import argparse
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from ..api.native.views import time
 from ..catalogue import CLASSES
 from ..domain.policy import MAX_SENDS
-from ..domain.verification import Delivery, Outcome, Record, Status, Try
+from ..domain.verification import Channel, Delivery, Outcome, Record, Status, Try
 from ..operations.ports import Prices
 from ..storage import table
 from ..storage.prices import StoredPrices
@@ -64,6 +64,9 @@ _WIDTH = 30  # of a bar, in characters
 class Figures:
     """What became of some verifications, and what their messages cost.
 
+    Of a channel, `accepted`, `delivered` and `cost` are of the messages that it brought; the rest
+    is of verifications that were started with it.
+
     Args:
         statuses: how many stand where.
         cost: in UNITS_OF_MONEY.
@@ -75,12 +78,19 @@ class Figures:
     statuses: dict[Status, int] = field(default_factory=lambda: dict.fromkeys(Status, 0))
     cost: int = 0
 
-    def add(self, status: Status, *, accepted: bool, delivered: bool, cost: int) -> None:
+    def add(self, status: Status) -> None:
         """Count one verification."""
         self.started += 1
-        self.accepted += accepted
-        self.delivered += delivered
         self.statuses[status] += 1
+
+    def add_messages(self, tries: Sequence[Try], cost: int) -> None:
+        """Count what became of a verification's messages.
+
+        Args:
+            cost: of all of them.
+        """
+        self.accepted += any(one.outcome == Outcome.ACCEPTED for one in tries)
+        self.delivered += any(one.report == Delivery.DELIVERED for one in tries)
         self.cost += cost
 
     def show(self) -> dict[str, Any]:
@@ -149,32 +159,38 @@ class Statistics:
             return
         status = verification.status_at(self._now)
         tries = [one for send in record.sends for one in send.tries]
-        taken = [one for one in tries if one.outcome in _TAKEN]
         country = verification.country
-        costs = [self._price((one.provider,), one.channel, country) for one in taken]
-        for figures in (
-            self.total,
-            self.by_country.setdefault(country or _NONE, Figures()),
-            self.by_channel.setdefault(verification.channel, Figures()),
-        ):
-            figures.add(
-                status,
-                accepted=any(one.outcome == Outcome.ACCEPTED for one in tries),
-                delivered=any(one.report == Delivery.DELIVERED for one in tries),
-                cost=sum(costs),
-            )
-        self._add_tries(tries)
-        for one, cost in zip(taken, costs, strict=True):
-            self.by_provider[one.provider].cost += cost
+        costs = [self._cost(one, country) for one in tries]
+        wide = (self.total, self.by_country.setdefault(country or _NONE, Figures()))
+        for figures in (*wide, self._of_channel(verification.channel)):
+            figures.add(status)
+        for figures in wide:
+            figures.add_messages(tries, sum(costs))
+        # A code that came by SMS may come by a call the next time: each channel has its own.
+        for channel in dict.fromkeys(one.channel for one in tries):
+            its = [one for one in tries if one.channel == channel]
+            cost = sum(self._cost(one, country) for one in its)
+            self._of_channel(channel).add_messages(its, cost)
+        self._add_tries(tries, costs)
+        taken = [one for one in tries if one.outcome in _TAKEN]
         if status == Status.VERIFIED and taken:
             self.by_provider[taken[-1].provider].verified += 1
 
-    def _add_tries(self, tries: Iterable[Try]) -> None:
-        for one in tries:
+    def _cost(self, one: Try, country: str | None) -> int:
+        if one.outcome not in _TAKEN:
+            return 0
+        return self._price((one.provider,), one.channel, country)
+
+    def _of_channel(self, channel: Channel) -> Figures:
+        return self.by_channel.setdefault(channel, Figures())
+
+    def _add_tries(self, tries: Sequence[Try], costs: Sequence[int]) -> None:
+        for one, cost in zip(tries, costs, strict=True):
             figures = self.by_provider.setdefault(one.provider, OfProvider())
             figures.asked += 1
             figures.accepted += one.outcome == Outcome.ACCEPTED
             figures.delivered += one.report == Delivery.DELIVERED
+            figures.cost += cost
 
     def show(self) -> dict[str, Any]:
         return {

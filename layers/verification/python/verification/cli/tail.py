@@ -3,6 +3,7 @@
 import argparse
 import json
 import re
+import sys
 import time as clocks
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +17,8 @@ from .shared import CommandError, Commands, aws, now, resources, seconds
 
 # FilterLogEvents is held to a few calls a second for the whole account, and asks for one group.
 _POLL_SECONDS = 4
-_PAGE, _PAGES = 1_000, 20  # events of a page, pages of a group in one poll
+_PAGE, _PAGES = 1_000, 20  # events of a page, pages with events of a group in one poll
+_LONGEST_READ = 30_000  # milliseconds for a group in one poll: pages may be empty, and many
 _LATE = 30_000  # milliseconds: logs of a function may be there later than those of another
 
 _GROUP = "AWS::Logs::LogGroup"
@@ -58,36 +60,74 @@ def tail(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def _follow(groups: list[str], arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
     logs = aws("logs")
-    since = now() - arguments.since * 1000
-    seen: dict[tuple[str, str], int] = {}  # what was printed, with its time
+    began = now() - arguments.since * 1000
+    followed = [_Followed(logs, group, began) for group in groups]
     try:
         while True:
-            events = [event for group in groups for event in _read(logs, group, since)]
+            events = [event for group in followed for event in group.read()]
             for event in sorted(events, key=lambda one: one["timestamp"]):
-                known = event["logStreamName"], event["message"]
-                if known in seen:
-                    continue
-                seen[known] = event["timestamp"]
                 line = read_line(event["message"], event["timestamp"])
                 if line and _is_asked_for(line, arguments):
                     yield line
+            rest = "were left out: ask for a shorter span" if arguments.once else "follow"
+            for group in followed:
+                if group.has_more:
+                    print(
+                        f"Too many lines in {group.name} for once; others {rest}.", file=sys.stderr
+                    )
             if arguments.once:
                 return
-            since = max(since, now() - _LATE)
-            seen = {known: at for known, at in seen.items() if at >= since}
             clocks.sleep(_POLL_SECONDS)
     except KeyboardInterrupt:
         return  # that is how it ends
 
 
-def _read(logs: Any, group: str, since: int) -> Iterator[dict[str, Any]]:
-    more: dict[str, str] = {}
-    for _ in range(_PAGES):
-        page = logs.filter_log_events(logGroupName=group, startTime=since, limit=_PAGE, **more)
-        yield from page["events"]
-        if not page.get("nextToken"):
-            return
-        more = {"nextToken": page["nextToken"]}
+class _Followed:
+    """A log group, read bit by bit.
+
+    Args:
+        logs: a low-level CloudWatch Logs client.
+        group: its name.
+        since: from when on; epoch milliseconds.
+    """
+
+    def __init__(self, logs: Any, group: str, since: int) -> None:
+        self._logs = logs
+        self.name = group
+        self._since = since
+        self._began: int | None = None  # when the read that is not done yet began
+        self._token: str | None = None  # where that goes on
+        self._seen: dict[tuple[str, str], int] = {}  # what was given, with its time
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the last read was cut."""
+        return self._began is not None
+
+    def read(self) -> Iterator[dict[str, Any]]:
+        """What was not given yet. If it is too much for once, the next call goes on there."""
+        begins = now()
+        if self._began is None:
+            self._began = begins
+        full = 0
+        while full < _PAGES and now() - begins < _LONGEST_READ:
+            more = {"nextToken": self._token} if self._token else {}
+            page = self._logs.filter_log_events(
+                logGroupName=self.name, startTime=self._since, limit=_PAGE, **more
+            )
+            for event in page["events"]:
+                known = event["logStreamName"], event["message"]
+                if known not in self._seen:
+                    yield event
+                self._seen[known] = event["timestamp"]
+            full += bool(page["events"])  # a page may be empty, and others come after it
+            self._token = page.get("nextToken")
+            if not self._token:
+                # Lines of while it was read may be on pages that were behind us then.
+                self._since = max(self._since, self._began - _LATE)
+                self._began = None
+                self._seen = {one: at for one, at in self._seen.items() if at >= self._since}
+                return
 
 
 def read_line(message: str, at: int) -> dict[str, Any] | None:

@@ -3,9 +3,11 @@
 import argparse
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
+
+from rich.console import RenderableType
 
 from ..api.native.views import time
 from ..domain.events import EventType
@@ -14,6 +16,7 @@ from ..providers.outbound import Outbound
 from ..storage import table
 from ..storage.webhooks import DynamoDbWebhooks, read_webhook, write_webhook
 from ..storage.writes import Writer
+from .output import rows, show
 from .shared import (
     CommandError,
     Commands,
@@ -208,6 +211,27 @@ def _show(webhook: Webhook) -> dict[str, Any]:
     }
 
 
+def _view_list(webhooks: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """One line for each, as short as it goes: addresses are long."""
+    if not webhooks:
+        return show(webhooks)
+    lines = []
+    for one in webhooks:
+        types = [name.removeprefix("verification.") for name in one["events"]]
+        until = one["older_secret_until"]
+        state = "disabled" if one["disabled"] else "on"
+        lines.append(
+            (
+                one["client_id"],
+                one["webhook_id"],
+                one["url"],
+                "all" if len(types) == len(EventType) else types,
+                f"{state}, two secrets until {until}" if until else state,
+            )
+        )
+    return rows(("client_id", "webhook_id", "url", "events", "state"), lines)
+
+
 def _event(text: str) -> EventType:
     try:
         return EventType(f"verification.{text.removeprefix('verification.')}")
@@ -241,7 +265,8 @@ def add_commands(commands: Commands) -> None:
         type=_event,
         help="only these, such as verified; may be given again",
     )
-    webhooks.add("list", list_webhooks, has_table=False).add_argument("client", nargs="?")
+    listing = webhooks.add("list", list_webhooks, has_table=False, view=_view_list)
+    listing.add_argument("client", nargs="?")
     for name, command in (
         ("rotate", rotate_secret),
         ("enable", enable_webhook),

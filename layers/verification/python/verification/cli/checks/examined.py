@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from ...errors import ConfigurationError
 from ...settings import Settings
 from ...valueclass import valueclass
 from ..shared import Resource, aws, resources, stack_answer
@@ -100,9 +101,17 @@ class Examined:
         }
 
     def settings(self, function: str) -> Settings:
-        """The environment of a function, by its name in the template."""
-        configuration = self.functions.get(function, {})
-        return Settings(configuration.get("Environment", {}).get("Variables", {}))
+        """The environment of a function, by its name in the template.
+
+        Raises:
+            KeyError: the stack has no such function.
+            ConfigurationError: Lambda could not read the environment.
+        """
+        environment = self.functions[function].get("Environment", {})
+        if error := environment.get("Error"):  # its words may quote what it could not read
+            code = error.get("ErrorCode") or "an error"
+            raise ConfigurationError(f"the environment of {function} is {code} to Lambda")
+        return Settings(environment.get("Variables", {}))
 
     @cached_property
     def providers(self) -> frozenset[str]:

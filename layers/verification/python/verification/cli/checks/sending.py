@@ -12,7 +12,8 @@ _SANDBOXES = "see docs/operations.md#leaving-the-sandboxes-of-aws"
 _PROD = "prod"  # what the parameter Stage is unless somebody says otherwise
 _LITTLE = 1  # US$ a month: what a new account may spend on SMS
 _FULL = 0.8
-_END_USER_MESSAGING = ("aws-sms", "aws-voice")
+# Of AWS End User Messaging: whose spend limit is which, as DescribeSpendLimits names them.
+_SPEND_LIMITS = {"aws-sms": "TEXT", "aws-voice": "VOICE", "aws-notify": "NOTIFY"}
 
 
 def check_routes(examined: Examined) -> Iterator[Finding]:
@@ -32,12 +33,18 @@ def check_email_sender(examined: Examined) -> Iterator[Finding]:
     if "ses" not in examined.providers or not sender:
         return
     client = examined.aws("sesv2")
-    names = (sender, sender.rpartition("@")[2])
-    if not any(_is_verified(client, name) for name in names):
+    domain = sender.rpartition("@")[2]
+    if not any(_is_verified(client, name) for name in (sender, *_and_parents(domain))):
         yield problem(
             "SES has not verified EmailSender, nor its domain: it sends no e-mail.",
-            f"`aws sesv2 create-email-identity --email-identity {names[1]}`, then {_SANDBOXES}",
+            f"`aws sesv2 create-email-identity --email-identity {domain}`, then {_SANDBOXES}",
         )
+
+
+def _and_parents(domain: str) -> list[str]:
+    """A domain and those above it: what SES has verified holds for all below. No top level."""
+    labels = domain.split(".")
+    return [".".join(labels[n:]) for n in range(max(len(labels) - 1, 1))]
 
 
 def _is_verified(client: Any, name: str) -> bool:
@@ -86,19 +93,25 @@ def check_sms_spend(examined: Examined) -> Iterator[Finding]:
 
 
 def check_end_user_messaging(examined: Examined) -> Iterator[Finding]:
-    if not examined.providers.intersection(_END_USER_MESSAGING):
+    kinds = {_SPEND_LIMITS[name] for name in examined.providers if name in _SPEND_LIMITS}
+    if not kinds:
         return
     client = examined.aws("pinpoint-sms-voice-v2")
     answer = client.describe_account_attributes()["AccountAttributes"]
     tiers = {one["Name"]: one["Value"] for one in answer}
-    if tiers.get("ACCOUNT_TIER") != "PRODUCTION":
+    # The sandbox is of SMS and calls: Notify has tiers of its own, for each configuration.
+    if kinds != {"NOTIFY"} and tiers.get("ACCOUNT_TIER") != "PRODUCTION":
         yield problem("AWS End User Messaging is in its sandbox.", _SANDBOXES)
-    for one in client.describe_spend_limits()["SpendLimits"]:
-        if one["EnforcedLimit"] <= _LITTLE:
+    pages = client.get_paginator("describe_spend_limits").paginate()
+    listed = (one for page in pages for one in page["SpendLimits"])
+    limits = {one["Name"]: one["EnforcedLimit"] for one in listed}
+    for kind in sorted(kinds):
+        name = f"{kind}_MESSAGE_MONTHLY_SPEND_LIMIT"
+        if limits[name] <= _LITTLE:
+            command = f"set-{kind.lower()}-message-spend-limit-override --monthly-limit …"
             yield problem(
-                f"{one['Name']} of AWS End User Messaging is {one['EnforcedLimit']} US$.",
-                "raise it: `aws pinpoint-sms-voice-v2 set-text-message-spend-limit-override`; "
-                + _SANDBOXES,
+                f"{name} of AWS End User Messaging is {limits[name]} US$.",
+                f"raise it: `aws pinpoint-sms-voice-v2 {command}`; {_SANDBOXES}",
             )
 
 

@@ -17,12 +17,14 @@ from verification.domain.policy import Client, Scope
 from verification.domain.report import Report
 from verification.domain.services import Auth, User
 from verification.domain.verification import Channel, Delivery, Details, Verification
+from verification.domain.webhooks import Webhook
 from verification.errors import DestinationNotAllowed, NotFound
 from verification.operations.ports import SendId
 from verification.operations.screening import sighted
 from verification.storage import table
 from verification.storage.devices import DynamoDbDevices
 from verification.storage.erasure import DynamoDbErasure, Erased
+from verification.storage.webhooks import write_webhook
 from verification.wiring import Stack, clock
 
 from tests.fakes.operator import Item, Terminal, key_of
@@ -325,7 +327,12 @@ def of_nobody(place: Place, terminal: Terminal, tmp_path: Path) -> Iterator[None
     file = tmp_path / "prices.csv"
     file.write_text("sns,sms,*,1")
     terminal.runs("prices", "put", str(file))
+    directory = place.environ["DIRECTORY_TABLE"]
+    webhook = Webhook("w1", CLIENT.id, "https://1.1.1.1/")
+    place.dynamodb.put_item(TableName=directory, Item=write_webhook(webhook, 0))
     yield
+    key = table.webhook_key(webhook.client_id, webhook.id)
+    place.dynamodb.delete_item(TableName=directory, Key=key)
     terminal.runs("unblock", "EE", "--for", "0s")
     forget_prices(place)
 

@@ -99,4 +99,6 @@ def stack(emulator: str, built: Path, all_vendors: Vendors) -> Stack:
     deployed = connect(emulator, outputs, client)
     wait_until_healthy(deployed)
     deployed.configure_providers(all_vendors.settings)
+    # Tests of webhooks alone need them: all others would wait for what nobody asked for.
+    deployed.post_to_webhooks(enabled=False)
     return deployed

@@ -21,6 +21,13 @@ from tests.local.deploy import outputs
 from tests.local.stack import Credentials, Stack
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _webhooks(stack: Stack) -> Iterator[None]:
+    stack.post_to_webhooks(enabled=True)
+    yield
+    stack.post_to_webhooks(enabled=False)
+
+
 @pytest.fixture
 def client(stack: Stack) -> Credentials:
     return stack.client("Told")

@@ -111,6 +111,14 @@ class Stack:
         secrets = self.aws("secretsmanager")
         secrets.put_secret_value(SecretId=self.providers_secret, SecretString=text)
 
+    def post_to_webhooks(self, *, enabled: bool) -> None:
+        """Have the bus bring its events to the webhooks' queue, or not."""
+        client, bus = self.aws("events"), {"EventBusName": self.event_bus}
+        [rule] = [
+            rule["Name"] for rule in client.list_rules(**bus)["Rules"] if "Webhooks" in rule["Name"]
+        ]
+        (client.enable_rule if enabled else client.disable_rule)(Name=rule, **bus)
+
     def end_processes(self, *functions: str) -> None:
         """End the processes of functions (their ARNs), and with them what they remember.
 

@@ -14,6 +14,8 @@ from tests.local.stack import Stack
 
 SERIOUS = ("serious", "critical")
 
+expect.set_options(timeout=30_000)  # milliseconds: a function may have to start, on a busy machine
+
 
 class Person:
     """Somebody who was sent to the page of a new verification.

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
@@ -46,17 +46,22 @@ def print_answer(answer: Any, *, as_json: bool, view: View | None) -> None:
         view: how people see it; None: as any other.
     """
     if isinstance(answer, Iterator):
-        terminal = console()
-        for one in answer:
-            if as_json:
-                print(json.dumps(one), flush=True)
-            else:
-                terminal.print((view or show)(one))
-                terminal.file.flush()
+        with suppress(KeyboardInterrupt):  # that is how what has no end is ended
+            _print_each(answer, as_json=as_json, view=view)
     elif as_json:
         print(json.dumps(answer, indent=2))
     else:
         console().print((view or show)(answer))
+
+
+def _print_each(answer: Iterator[Any], *, as_json: bool, view: View | None) -> None:
+    terminal = console()
+    for one in answer:
+        if as_json:
+            print(json.dumps(one), flush=True)
+        else:
+            terminal.print((view or show)(one))
+            terminal.file.flush()
 
 
 # ----------------------------------------------------------------------------------------- Tables

@@ -97,24 +97,26 @@ def told_by_sends(
         before, after: what was recorded of its sends.
     """
     known = {send.number: send for send in before}
-    told = (each for send in after for each in _news(send, known.get(send.number), written.at))
-    for place, (type_, at, send) in enumerate(told):
+    told = (
+        (send, *news) for send in after for news in _news(send, known.get(send.number), written.at)
+    )
+    for place, (send, type_, at) in enumerate(told):
         yield _event(type_, at, written, verification, send, place)
 
 
-def _news(send: Send, was: Send | None, now: int) -> Iterator[tuple[EventType, int, Send]]:
-    """What is new of a send: type, time and the send itself."""
+def _news(send: Send, was: Send | None, now: int) -> Iterator[tuple[EventType, int]]:
+    """What is new of a send, and when that was."""
     answered = send.tries[-1].at
     if was is None or was.outcome != send.outcome:
         if send.outcome == Outcome.ACCEPTED:
-            yield EventType.SENT, answered, send
+            yield EventType.SENT, answered
         elif send.outcome == Outcome.REJECTED:
-            yield EventType.UNDELIVERED, answered, send
+            yield EventType.UNDELIVERED, answered
     if was is None or was.delivery != send.delivery:
         if send.delivery == Delivery.DELIVERED:
-            yield EventType.DELIVERED, now, send
+            yield EventType.DELIVERED, now
         elif send.delivery == Delivery.UNDELIVERED:
-            yield EventType.UNDELIVERED, now, send
+            yield EventType.UNDELIVERED, now
 
 
 def _end(verification: Verification) -> EventType | None:

@@ -53,11 +53,10 @@ class Webhook:
 
     def keys(self, identity_key: bytes, now: int) -> list[bytes]:
         """What it signs with, newest first, at a time in epoch milliseconds."""
-        return [
-            self.key(identity_key, generation)
-            for generation in (self.generation, self.generation - 1)
-            if generation == self.generation or (generation and now < self.overlap_until)
-        ]
+        generations = [self.generation]
+        if self.generation > 1 and now < self.overlap_until:
+            generations.append(self.generation - 1)
+        return [self.key(identity_key, generation) for generation in generations]
 
     def key(self, identity_key: bytes, generation: int) -> bytes:
         """The 32 bytes of one of its secrets."""

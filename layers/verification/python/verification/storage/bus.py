@@ -8,7 +8,7 @@ from ..aws import reaching_aws
 from ..domain.events import Event
 from ..errors import TemporarilyUnavailable
 from ..operations.ports import Remaining
-from .watches import MAX_DELAY
+from .watches import delay_seconds
 
 SOURCE = "serverless-verify"  # of the events
 
@@ -71,7 +71,7 @@ class SqsEnds:
                 {
                     "Id": str(number),
                     "MessageBody": json.dumps({"token": token, "began": began, "due": due}),
-                    "DelaySeconds": min(MAX_DELAY, max(0, -(-(due - now) // 1000))),
+                    "DelaySeconds": delay_seconds(due - now),
                 }
                 for number, (token, began, due) in enumerate(some)
             ]

@@ -8,6 +8,11 @@ from ..aws import reaching_aws
 MAX_DELAY = 900  # seconds; SQS takes no more
 
 
+def delay_seconds(milliseconds: int) -> int:
+    """As SQS takes a wait: in whole seconds, not before its time, no longer than it can."""
+    return min(MAX_DELAY, max(0, -(-milliseconds // 1000)))
+
+
 class SqsWatches:
     """Messages that come back after a while, to the function `resend`.
 
@@ -30,5 +35,5 @@ class SqsWatches:
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=json.dumps({"token": token, "claimed": claimed, "tries": tries}),
-                DelaySeconds=min(MAX_DELAY, max(0, delay)),
+                DelaySeconds=delay_seconds(delay * 1000),
             )

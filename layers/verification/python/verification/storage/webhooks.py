@@ -9,7 +9,7 @@ from ..domain.events import EventType
 from ..domain.webhooks import Posting, Webhook
 from . import table
 from .directory import write_words
-from .watches import MAX_DELAY
+from .watches import delay_seconds
 from .writes import Writer
 
 CACHE_SECONDS = 60  # a webhook that was changed is used as it was no longer than this
@@ -114,12 +114,11 @@ class SqsPostings:
         self._dead_letters_url = dead_letters_url
 
     def again(self, posting: Posting, wait: int) -> None:
-        seconds = -(-wait // 1000)
         with reaching_aws():
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=json.dumps(write_posting(posting)),
-                DelaySeconds=min(MAX_DELAY, max(0, seconds)),
+                DelaySeconds=delay_seconds(wait),
             )
 
     def bury(self, posting: Posting, outcome: str) -> None:
